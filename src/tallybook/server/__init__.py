@@ -1,0 +1,1 @@
+"""The Tallybook server: domain rooms in a fixed order of imports (see ARCHITECTURE.md)."""

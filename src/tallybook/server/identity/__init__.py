@@ -1,0 +1,1 @@
+"""Who calls us: projects, their live and test space, clocks, API keys."""

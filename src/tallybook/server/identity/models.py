@@ -1,0 +1,71 @@
+"""Facts about who calls us."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from tallybook.server.kernel.ids import SpaceId
+
+
+class Mode(StrEnum):
+    LIVE = "live"
+    TEST = "test"
+
+
+class Scope(StrEnum):
+    FULL = "full"
+    INGEST = "ingest"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    id: str
+    name: str
+    timezone: str
+    default_currency: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One half of a project. `clock_at` is None while the space follows real time."""
+
+    id: SpaceId
+    project_id: str
+    mode: Mode
+    clock_at: datetime | None
+    timezone: str
+    default_currency: str
+
+    def now(self, real_now: datetime) -> datetime:
+        return real_now if self.clock_at is None else self.clock_at
+
+    def midnight(self, day: object) -> datetime:
+        """Return the instant at which a local day of this project begins, in UTC."""
+        from datetime import date, time
+
+        assert isinstance(day, date)
+        return datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    id: str
+    space: SpaceId
+    mode: Mode
+    scope: Scope
+    name: str | None
+    hint: str  # the last four characters
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a request comes from, and where it may look."""
+
+    key_id: str
+    scope: Scope
+    space: Space

@@ -1,0 +1,46 @@
+"""How an API key looks: findable when leaked, refused without a look-up when mistyped.
+
+`tb_live_` or `tb_test_`, 32 random base62 characters (190 bits), and a CRC32 of all before it.
+"""
+
+import hmac
+from typing import Final
+from zlib import crc32
+
+from tallybook.server.identity.models import Mode
+
+ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+RANDOM_CHARS: Final = 32
+CHECK_CHARS: Final = 6
+_PREFIXES: Final = {mode: f"tb_{mode.value}_" for mode in Mode}
+
+
+def format_key(mode: Mode, random_text: str) -> str:
+    """Return the key for 32 random base62 characters."""
+    assert len(random_text) == RANDOM_CHARS
+    body = _PREFIXES[mode] + random_text
+    return body + _check(body)
+
+
+def is_well_formed(key: str) -> bool:
+    """Tell whether this could be one of our keys: prefix, alphabet, length, checksum."""
+    body, check = key[:-CHECK_CHARS], key[-CHECK_CHARS:]
+    prefix = next((p for p in _PREFIXES.values() if key.startswith(p)), None)
+    if prefix is None or len(body) != len(prefix) + RANDOM_CHARS:
+        return False
+    if not all(char in ALPHABET for char in body[len(prefix) :] + check):
+        return False
+    return hmac.compare_digest(_check(body), check)
+
+
+def digest(key: str, pepper: bytes) -> bytes:
+    """Return what is stored of a key: an HMAC-SHA256 under the installation's pepper."""
+    return hmac.digest(pepper, key.encode(), "sha256")
+
+
+def _check(body: str) -> str:
+    number, text = crc32(body.encode()), ""
+    for _ in range(CHECK_CHARS):
+        number, index = divmod(number, len(ALPHABET))
+        text = ALPHABET[index] + text
+    return text

@@ -1,0 +1,124 @@
+"""Projects, keys, clocks."""
+
+import secrets as randomness
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tallybook.server.kernel.ids import SpaceId, new_id
+from tallybook.server.kernel.money import minor_units
+from tallybook.server.storage import Tx, secrets
+
+from . import store
+from .errors import (
+    ApiKeyNotFound,
+    ApiKeyRevoked,
+    InvalidApiKey,
+    ProjectNotFound,
+    TestKeyRequired,
+    UnknownTimezone,
+)
+from .models import ApiKey, Caller, Mode, Project, Scope, Space
+from .rules import api_keys, clock
+
+
+def create_project(
+    tx: Tx, *, name: str, currency: str, timezone: str, at: datetime
+) -> tuple[Project, dict[Mode, Space]]:
+    """Create a project with a live and a test space.
+
+    Errors: UnknownCurrency, UnknownTimezone.
+    """
+    minor_units(currency)
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownTimezone(timezone=timezone) from None
+    project = Project(new_id("prj"), name, timezone, currency, at)
+    return project, store.add_project(tx, project)
+
+
+def get_project(tx: Tx, project_id: str) -> Project:
+    project = store.find_project(tx, project_id)
+    if project is None:
+        raise ProjectNotFound(project_id=project_id)
+    return project
+
+
+def list_projects(tx: Tx) -> list[Project]:
+    return store.list_projects(tx)
+
+
+def list_spaces(tx: Tx) -> list[Space]:
+    return store.list_spaces(tx)
+
+
+def get_space(tx: Tx, space: SpaceId) -> Space:
+    return store.get_space(tx, space)
+
+
+def find_space(tx: Tx, project_id: str, mode: Mode) -> Space:
+    space = store.find_space(tx, project_id, mode)
+    if space is None:
+        raise ProjectNotFound(project_id=project_id)
+    return space
+
+
+def create_key(
+    tx: Tx, space: Space, *, scope: Scope, name: str | None = None, at: datetime
+) -> tuple[ApiKey, str]:
+    """Create an API key; return it and its text, which is shown once and not stored."""
+    letters = (randomness.choice(api_keys.ALPHABET) for _ in range(api_keys.RANDOM_CHARS))
+    text = api_keys.format_key(space.mode, "".join(letters))
+    key = ApiKey(new_id("key"), space.id, space.mode, scope, name, text[-4:], at, None)
+    store.add_key(tx, key, digest=api_keys.digest(text, pepper(tx)))
+    return key, text
+
+
+def list_keys(tx: Tx, project_id: str) -> list[ApiKey]:
+    return store.list_keys(tx, project_id)
+
+
+def revoke_key(tx: Tx, key_id: str, *, at: datetime) -> ApiKey:
+    """Refuse the key from the next request on. Revoking twice changes nothing."""
+    if store.find_key(tx, key_id) is None:
+        raise ApiKeyNotFound(key_id=key_id)
+    store.revoke_key(tx, key_id, at)
+    key = store.find_key(tx, key_id)
+    assert key is not None
+    return key
+
+
+def pepper(tx: Tx) -> bytes:
+    return secrets.get_or_create(tx, "api_key_pepper")
+
+
+def authenticate(tx: Tx, text: str, *, pepper: bytes) -> Caller:
+    """Return who sends this key.
+
+    Errors: InvalidApiKey; ApiKeyRevoked.
+    """
+    if not api_keys.is_well_formed(text):
+        raise InvalidApiKey()
+    found = store.find_caller(tx, api_keys.digest(text, pepper))
+    if found is None:
+        raise InvalidApiKey()
+    caller, revoked_at = found
+    if revoked_at is not None:
+        raise ApiKeyRevoked()
+    return caller
+
+
+def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:
+    return store.list_clocks(tx)
+
+
+def set_clock(tx: Tx, space: Space, to: datetime, *, now: datetime, is_empty: bool) -> None:
+    """Set the test space's clock; renewals and the like up to then are the caller's to run.
+
+    Errors: TestKeyRequired (live space); ClockGoesForward.
+    """
+    if space.mode is not Mode.TEST:
+        raise TestKeyRequired()
+    current = store.get_space(tx, space.id).clock_at
+    clock.check_move(current=current, to=to, now=now, is_empty=is_empty)
+    store.set_clock(tx, space.id, to)

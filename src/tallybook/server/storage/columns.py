@@ -1,0 +1,62 @@
+"""Column types that keep facts exact on both databases, and the metadata all tables share."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Dialect, MetaData, Numeric, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from tallybook.server.kernel.clock import from_micros, to_micros
+from tallybook.server.kernel.money import plain
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON value. Decimals inside it are strings."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant, stored as integer microseconds since 1970 (docs/adr/0001)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal of 18 + 12 digits: TEXT on SQLite, NUMERIC on PostgreSQL (docs/adr/0002).
+
+    Not for arithmetic, order or comparison in SQL: on SQLite it is text.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric(36, 12))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return plain(value)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
+        if value is None:
+            return None
+        return Decimal(plain(value)) if isinstance(value, Decimal) else Decimal(value)

@@ -1,0 +1,137 @@
+"""Work that is due at a time: claimed with a lease, its effect made unique by who does it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+
+from tallybook.server.kernel.clock import to_micros
+from tallybook.server.kernel.ids import SpaceId
+
+from .errors import LeaseLost
+from .tables import due_work
+from .tx import Tx
+
+LEASE: Final = timedelta(seconds=60)
+TRIES_MAX: Final = 8  # then it is parked, shown by `doctor`, and no longer in the others' way
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One piece of due work. `fence` proves the lease when the work commits."""
+
+    space: SpaceId
+    kind: str
+    subject_id: str
+    due_at: datetime
+    fence: int
+    attempts: int
+
+
+def schedule(tx: Tx, space: SpaceId, *, kind: str, subject_id: str, due_at: datetime) -> None:
+    """Set when `kind` falls due for a subject; an earlier date of the same kind is replaced."""
+    row = {
+        "space_id": space,
+        "kind": kind,
+        "subject_id": subject_id,
+        "due_at": due_at,
+        "lease_until": None,
+        "fence": 0,
+        "attempts": 0,
+        "last_error": None,
+        "parked": 0,
+    }
+    insert = tx.insert(due_work)
+    changes = {
+        "due_at": due_at,
+        "lease_until": None,
+        "fence": due_work.c.fence + 1,
+        "attempts": 0,
+        "last_error": None,
+        "parked": 0,
+    }
+    key = [due_work.c.space_id, due_work.c.kind, due_work.c.subject_id]
+    tx.execute(insert.values(row).on_conflict_do_update(index_elements=key, set_=changes))
+
+
+def cancel(tx: Tx, space: SpaceId, *, kind: str, subject_id: str) -> None:
+    t = due_work.c
+    mine = (t.space_id == space, t.kind == kind, t.subject_id == subject_id)
+    tx.execute(delete(due_work).where(*mine))
+
+
+def claim(
+    tx: Tx,
+    *,
+    now: datetime,
+    clocks: Mapping[SpaceId, datetime],
+    limit: int,
+    only: SpaceId | None = None,
+) -> list[Due]:
+    """Lease what is due, the earliest first.
+
+    `now` is the real time; `clocks` holds the time of the spaces whose clock is set.
+    """
+    t = due_work.c
+    reached = [and_(t.space_id == space, t.due_at <= at) for space, at in clocks.items()]
+    if only is None:
+        reached.append(and_(t.space_id.not_in(list(clocks)), t.due_at <= now))
+    elif only not in clocks:
+        reached.append(and_(t.space_id == only, t.due_at <= now))
+    else:
+        reached = [and_(t.space_id == only, t.due_at <= clocks[only])]
+    free = or_(t.lease_until.is_(None), t.lease_until <= now)
+    query = (
+        select(due_work)
+        .where(t.parked == 0, free, or_(*reached))
+        .order_by(t.due_at, t.space_id, t.kind, t.subject_id)
+        .limit(limit)
+    )
+    if not tx.is_sqlite:
+        query = query.with_for_update(skip_locked=True)
+    claimed = []
+    for row in tx.execute(query).mappings().all():
+        fence = max(row["fence"] + 1, to_micros(now))  # never one that was given before
+        mine = (
+            t.space_id == row["space_id"],
+            t.kind == row["kind"],
+            t.subject_id == row["subject_id"],
+        )
+        lease = {"fence": fence, "lease_until": now + LEASE, "attempts": row["attempts"] + 1}
+        tx.execute(update(due_work).where(*mine).values(lease))
+        space = SpaceId(row["space_id"])
+        claimed.append(
+            Due(space, row["kind"], row["subject_id"], row["due_at"], fence, row["attempts"] + 1)
+        )
+    return claimed
+
+
+def finish(tx: Tx, work: Due) -> None:
+    """Remove the work in the transaction of its effect, before the effect schedules more.
+
+    Errors: LeaseLost (somebody else holds it by now): the whole transaction must go.
+    """
+    if tx.execute(delete(due_work).where(*_held(work))).rowcount != 1:
+        raise LeaseLost(kind=work.kind, subject_id=work.subject_id)
+
+
+def fail(tx: Tx, work: Due, *, error: str, retry_at: datetime) -> None:
+    """Give failed work back, to be tried from `retry_at` (real time), or park it."""
+    changes = {
+        "lease_until": retry_at,
+        "last_error": error[:2000],
+        "parked": int(work.attempts >= TRIES_MAX),
+    }
+    tx.execute(update(due_work).where(*_held(work)).values(changes))
+
+
+def _held(work: Due) -> tuple[ColumnElement[bool], ...]:
+    t = due_work.c
+    return (
+        t.space_id == work.space,
+        t.kind == work.kind,
+        t.subject_id == work.subject_id,
+        t.fence == work.fence,
+    )

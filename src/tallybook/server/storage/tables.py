@@ -1,0 +1,68 @@
+"""What every room may write through storage's own functions."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from .columns import Document, Instant, metadata
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+idempotency_records = Table(
+    "idempotency_records",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("space_id", "route", "key"),
+    Index("ix_idempotency_records_created_at", "created_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", _Serial, primary_key=True, autoincrement=True),
+    Column("space_id", Integer, nullable=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("event", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),  # rises by one for each event of one object
+    Column("data", Document, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("space_id", "object_id", "sequence"),
+)
+
+due_work = Table(
+    "due_work",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=True),  # real time, never a test clock's
+    Column("fence", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text, nullable=True),
+    Column("parked", Integer, nullable=False),
+    PrimaryKeyConstraint("space_id", "kind", "subject_id"),
+    Index("ix_due_work_parked_due_at", "parked", "due_at"),
+)

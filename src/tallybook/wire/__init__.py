@@ -1,0 +1,1 @@
+"""What crosses the network, a file per resource. Imports nothing of ours."""
