@@ -1,0 +1,1 @@
+"""What no linter knows. Every check has a test that shows it can fail."""

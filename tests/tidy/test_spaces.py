@@ -1,0 +1,99 @@
+"""Every query is of one space: no tenant sees another's rows."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from .source import Function, Source, require_none, sources
+
+STATEMENTS = {"delete", "exists", "insert", "select", "text", "update"}
+
+# Functions that ask before a space is known, or for all spaces at once; each with its reason.
+WITHOUT_SPACE = {
+    "server/identity/store.py": {
+        "add_project": "makes the two spaces",
+        "find_project": "a project stands above its spaces",
+        "list_projects": "a project stands above its spaces",
+        "list_spaces": "the operator's command line and the worker go over all spaces",
+        "find_space": "finds the space of a project",
+        "list_clocks": "the worker goes over all test clocks",
+        "find_caller": "the key's digest says which space it is",
+        "list_keys": "both spaces of one project, for its owner",
+        "find_key": "by its own id, for the owner of the project",
+        "revoke_key": "by its own id, found by find_key before",
+    },
+}
+
+
+def queries_without_space(source: Source) -> Iterator[str]:
+    """A function of a store that makes a statement takes `space`, and uses it."""
+    if source.place != "store":
+        return
+    allowed = WITHOUT_SPACE.get(source.path, {})
+    for function in _outermost(source):
+        names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        attributes = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+        made = STATEMENTS & (names | attributes)
+        if not made or function.name in allowed:
+            continue
+        if "space" not in _parameters(function):
+            what = f"{function.name} makes {_listed(made)} and takes no `space`"
+            yield source.at(function.lineno, what)
+        elif "space" not in names:
+            what = f"{function.name} makes {_listed(made)} and leaves `space` unused"
+            yield source.at(function.lineno, what)
+
+
+def _outermost(source: Source) -> Iterator[Function]:
+    for node in source.tree.body:
+        if isinstance(node, Function):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from (inner for inner in node.body if isinstance(inner, Function))
+
+
+def _parameters(function: Function) -> set[str]:
+    args = function.args
+    return {arg.arg for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]}
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def test_every_query_has_its_space() -> None:
+    require_none(queries_without_space)
+
+
+def test_the_exceptions_are_still_there() -> None:
+    by_path = {source.path: {f.name for f in source.functions()} for source in sources()}
+    gone = {
+        f"{path}: {name}"
+        for path, names in WITHOUT_SPACE.items()
+        for name in names
+        if name not in by_path.get(path, set())
+    }
+    assert not gone, f"take these from WITHOUT_SPACE: {sorted(gone)}"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "def f(tx, id): return tx.execute(select(t).where(t.c.id == id))",
+        "def f(tx, space, id): return tx.execute(select(t).where(t.c.id == id))",
+        "def f(tx, id): tx.execute(t.delete().where(t.c.id == id))",
+        "def f(tx, row): tx.execute((sqlite.insert if tx.is_sqlite else postgresql.insert)(t))",
+        "def f(tx): tx.execute(text('select 1'))",
+        "class S:\n def f(self, tx): tx.execute(update(t))",
+        "def f(tx):\n def g(): return select(t)\n return g()",
+    ],
+)
+@pytest.mark.parametrize("path", ["server/wallets/store.py", "server/wallets/store/grants.py"])
+def test_a_query_without_space_is_found(path: str, bad: str) -> None:
+    assert list(queries_without_space(Source(path, bad)))
+
+
+def test_a_query_with_space_passes() -> None:
+    good = "def f(tx, space): return tx.execute(select(t).where(t.c.space_id == space))"
+    assert not list(queries_without_space(Source("server/wallets/store.py", good)))
