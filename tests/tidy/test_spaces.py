@@ -1,6 +1,7 @@
 """Every query is of one space: no tenant sees another's rows."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from .source import Function, Source, require_none, sources
 
 STATEMENTS = {"delete", "exists", "insert", "select", "text", "update"}
+RAW_SQL = re.compile(r"\b(DELETE FROM|INSERT INTO|SELECT\b.*\bFROM|UPDATE\b.*\bSET)\b", re.DOTALL)
 
 # Functions that ask before a space is known, or for all spaces at once; each with its reason.
 WITHOUT_SPACE = {
@@ -18,6 +20,7 @@ WITHOUT_SPACE = {
         "list_spaces": "the operator's command line and the worker go over all spaces",
         "find_space": "finds the space of a project",
         "list_clocks": "the worker goes over all test clocks",
+        "add_key": "the key names its space",
         "find_caller": "the key's digest says which space it is",
         "list_keys": "both spaces of one project, for its owner",
         "find_key": "by its own id, for the owner of the project",
@@ -45,6 +48,35 @@ def queries_without_space(source: Source) -> Iterator[str]:
             yield source.at(function.lineno, what)
 
 
+def raw_sql_without_space(source: Source) -> Iterator[str]:
+    """SQL written out (bulk paths, engines without SQLAlchemy) names the column `space_id`."""
+    if source.parts[0] != "server" or source.room == "storage":
+        return
+    documentation = {id(text) for text in _docstrings(source)}
+    inside = {id(n) for f in source.nodes() if isinstance(f, ast.JoinedStr) for n in f.values}
+    for node in source.nodes():
+        if id(node) in documentation | inside:
+            continue
+        text = _text(node)
+        if RAW_SQL.search(text) and "space_id" not in text:
+            yield source.at(getattr(node, "lineno", 1), f"no space_id in {text[:60]!r}")
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            _text(value) if isinstance(value, ast.Constant) else "…" for value in node.values
+        )
+    return ""
+
+
+def _docstrings(source: Source) -> Iterator[ast.expr]:
+    """Texts that stand alone as a statement."""
+    return (node.value for node in source.nodes() if isinstance(node, ast.Expr))
+
+
 def _outermost(source: Source) -> Iterator[Function]:
     for node in source.tree.body:
         if isinstance(node, Function):
@@ -64,6 +96,10 @@ def _listed(names: set[str]) -> str:
 
 def test_every_query_has_its_space() -> None:
     require_none(queries_without_space)
+
+
+def test_sql_written_out_has_its_space() -> None:
+    require_none(raw_sql_without_space)
 
 
 def test_the_exceptions_are_still_there() -> None:
@@ -97,3 +133,20 @@ def test_a_query_without_space_is_found(path: str, bad: str) -> None:
 def test_a_query_with_space_passes() -> None:
     good = "def f(tx, space): return tx.execute(select(t).where(t.c.space_id == space))"
     assert not list(queries_without_space(Source("server/wallets/store.py", good)))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "SQL = 'SELECT id FROM events WHERE id = ?'",
+        "SQL = f'SELECT {columns} FROM events'",
+        "def f(tx): tx.driver.executemany('INSERT INTO events (id) VALUES (?)', rows)",
+    ],
+)
+def test_raw_sql_without_space_is_found(bad: str) -> None:
+    assert list(raw_sql_without_space(Source("server/metering/adapters/sqlite.py", bad)))
+
+
+def test_raw_sql_with_space_passes() -> None:
+    good = '"""SELECT x FROM y"""\nSQL = f"SELECT {c} FROM events WHERE space_id = ?"'
+    assert not list(raw_sql_without_space(Source("server/metering/adapters/sqlite.py", good)))

@@ -16,7 +16,7 @@ LINT_IMPORTS = [
 ]
 TOOLS = {
     "ruff-format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."],
-    "ruff-check": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
+    "ruff-check": [sys.executable, "-m", "ruff", "check", "--output-format=concise", "."],
     "mypy": [sys.executable, "-m", "mypy", "--no-color-output"],
     "import-linter": [*LINT_IMPORTS, "--no-cache"],
 }
