@@ -1,0 +1,1 @@
+"""Markets, currencies, plans and their prices, agents and their actions."""

@@ -1,0 +1,1 @@
+"""Meters, event keys and rows, counters, windows, raw-event queries."""
