@@ -1,0 +1,116 @@
+"""The client: options, one pool of connections, and the resources."""
+
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from tallybook.client.errors import ConfigurationError
+from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
+from tallybook.client.options import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT_S,
+    ClientOptions,
+    Headers,
+    OnError,
+    Timeout,
+)
+
+from .customers import AsyncCustomers
+from .transport import AsyncTransport
+
+
+class AsyncTallybook:
+    """A project's customers, catalog, usage and invoices, over HTTP.
+
+    Errors: ConfigurationError, for options that cannot work; an empty key above all.
+    """
+
+    options: ClientOptions
+    transport: AsyncTransport
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT_S,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        disabled: bool = False,
+        debug: bool = False,
+        on_error: OnError | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+        default_headers: Headers | None = None,
+        webhook_secret: str | None = None,
+        project_id: str | None = None,
+    ) -> None:
+        self.options = ClientOptions.resolve(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            disabled=disabled,
+            debug=debug,
+            on_error=on_error,
+            default_headers=dict(default_headers or {}),
+            webhook_secret=webhook_secret,
+            project_id=project_id,
+        )
+        if http_client is not None and not isinstance(http_client, httpx2.AsyncClient):
+            raise ConfigurationError("http_client must be an httpx2.AsyncClient")
+        owned = http_client is None
+        self.transport = AsyncTransport(http_client or httpx2.AsyncClient(), owned=owned)
+
+    @cached_property
+    def customers(self) -> AsyncCustomers:
+        return AsyncCustomers(self)
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
+        max_retries: int | NotGiven = NOT_GIVEN,
+        disabled: bool | NotGiven = NOT_GIVEN,
+        debug: bool | NotGiven = NOT_GIVEN,
+        on_error: OnError | NotGiven | None = NOT_GIVEN,
+        default_headers: Headers | NotGiven = NOT_GIVEN,
+        webhook_secret: str | NotGiven | None = NOT_GIVEN,
+        project_id: str | NotGiven | None = NOT_GIVEN,
+    ) -> Self:
+        """Return a client with these options changed, on the same connections."""
+        changed = given(
+            timeout=timeout,
+            max_retries=max_retries,
+            disabled=disabled,
+            debug=debug,
+            on_error=on_error,
+            default_headers=default_headers,
+            webhook_secret=webhook_secret,
+            project_id=project_id,
+        )
+        other = object.__new__(type(self))
+        other.options = replace(self.options, **changed)
+        other.transport = self.transport.shared()
+        return other
+
+    async def close(self) -> None:
+        """Close the connections, unless they came with http_client or are another client's."""
+        await self.transport.close()
+
+    aclose = close  # async only
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.options.base_url}>"

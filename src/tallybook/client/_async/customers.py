@@ -1,0 +1,171 @@
+"""Customers: whom a project bills."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Unpack
+
+from tallybook.client.encoding import Json, decimals
+from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
+from tallybook.client.options import CallOptions, ListOptions, WriteOptions
+from tallybook.client.paths import customer_own_path, path
+from tallybook.client.types.customers import TaxRate
+from tallybook.wire import customers as wire
+
+from .pages import AsyncPage
+from .resources import AsyncObject, AsyncResource
+from .verbs import listing, raw
+
+
+class AsyncCustomer(AsyncObject, wire.Customer):
+    """Whom a project bills."""
+
+
+class AsyncCustomers(AsyncResource):
+    """`client.customers`."""
+
+    @cached_property
+    def with_raw_response(self) -> "AsyncCustomersRaw":
+        return AsyncCustomersRaw(self)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        type: wire.CustomerType | NotGiven = NOT_GIVEN,
+        status: wire.CustomerStatus | NotGiven = NOT_GIVEN,
+        email: str | NotGiven | None = NOT_GIVEN,
+        phone: str | NotGiven | None = NOT_GIVEN,
+        external_id: str | NotGiven | None = NOT_GIVEN,
+        currency: str | NotGiven | None = NOT_GIVEN,
+        taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> AsyncCustomer:
+        """Return the new customer, or the one that has this external_id and equal fields.
+
+        Errors: ConflictError `external_id_taken`, where the fields differ.
+        """
+        body = given(
+            name=name,
+            type=type,
+            status=status,
+            email=email,
+            phone=phone,
+            external_id=external_id,
+            currency=currency,
+            taxes=decimals(taxes, "rate"),
+            metadata=metadata,
+        )
+        return await self._write("POST", "/customers", AsyncCustomer, options, body)
+
+    async def get(
+        self,
+        id: str | None = None,
+        *,
+        external_id: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncCustomer:
+        """Return the customer of this id, or of this external_id."""
+        return await self._get(customer_own_path(id, external_id), AsyncCustomer, options)
+
+    @listing
+    async def list(
+        self,
+        *,
+        status: wire.CustomerStatus | None = None,
+        type: wire.CustomerType | None = None,
+        search: str | None = None,
+        **options: Unpack[ListOptions],
+    ) -> AsyncPage[AsyncCustomer]:
+        """Return customers, newest first; `search` looks in name, email and external_id."""
+        query = {"status": status, "type": type, "search": search}
+        return await self._list("/customers", AsyncCustomer, options, query)
+
+    async def update(
+        self,
+        id: str | None = None,
+        *,
+        name: str | NotGiven = NOT_GIVEN,
+        type: wire.CustomerType | NotGiven = NOT_GIVEN,
+        status: wire.CustomerStatus | NotGiven = NOT_GIVEN,
+        email: str | NotGiven | None = NOT_GIVEN,
+        phone: str | NotGiven | None = NOT_GIVEN,
+        external_id: str | NotGiven | None = NOT_GIVEN,
+        currency: str | NotGiven | None = NOT_GIVEN,
+        taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> AsyncCustomer:
+        """Return the customer with the given fields changed; None clears, metadata is merged.
+
+        Beside an id, external_id is the new one; without an id, it says which customer.
+        """
+        body = given(
+            name=name,
+            type=type,
+            status=status,
+            email=email,
+            phone=phone,
+            currency=currency,
+            taxes=decimals(taxes, "rate"),
+            metadata=metadata,
+        )
+        if id is None:
+            address = customer_own_path(None, external_id or None)
+        else:
+            address = customer_own_path(id, None)
+            body |= given(external_id=external_id)
+        return await self._write("PATCH", address, AsyncCustomer, options, body)
+
+    async def delete(
+        self,
+        id: str | None = None,
+        *,
+        external_id: str | None = None,
+        **options: Unpack[WriteOptions],
+    ) -> None:
+        """Archive the customer; the external_id is free again.
+
+        Errors: ConflictError `customer_in_use`.
+        """
+        await self._delete(customer_own_path(id, external_id), options)
+
+    async def upsert(
+        self,
+        external_id: str,
+        *,
+        name: str,
+        type: wire.CustomerType | NotGiven = NOT_GIVEN,
+        status: wire.CustomerStatus | NotGiven = NOT_GIVEN,
+        email: str | NotGiven | None = NOT_GIVEN,
+        phone: str | NotGiven | None = NOT_GIVEN,
+        currency: str | NotGiven | None = NOT_GIVEN,
+        taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> AsyncCustomer:
+        """Return the customer of this external_id, made if there is none, with these fields."""
+        body = given(
+            name=name,
+            type=type,
+            status=status,
+            email=email,
+            phone=phone,
+            currency=currency,
+            taxes=decimals(taxes, "rate"),
+            metadata=metadata,
+        )
+        address = path("customers", "external", external_id)
+        return await self._write("PUT", address, AsyncCustomer, options, body)
+
+
+class AsyncCustomersRaw:
+    """The verbs of `client.customers`, each answering an APIResponse."""
+
+    def __init__(self, customers: AsyncCustomers) -> None:
+        self.create = raw(customers.create)
+        self.get = raw(customers.get)
+        self.list = raw(customers.list)
+        self.update = raw(customers.update)
+        self.delete = raw(customers.delete)
+        self.upsert = raw(customers.upsert)
