@@ -1,5 +1,6 @@
 """The two directions of a model, and the types that all resources share."""
 
+import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -178,6 +179,13 @@ def _clean_text(value: str) -> str:
     return value
 
 
+def _json_number(value: Decimal) -> Any:
+    """Keep a number whose digits JSON numbers of every language hold; else keep its digits."""
+    text = plain(value)
+    number = json.loads(text)
+    return number if str(number) == text else text
+
+
 def _clean_json(value: Any, depth: int = 0) -> Any:
     if depth > limits.JSON_DEPTH_MAX:
         raise ValueError(f"must not be nested deeper than {limits.JSON_DEPTH_MAX}")
@@ -190,7 +198,7 @@ def _clean_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float) and value - value != 0:
         raise ValueError("must not contain NaN or infinities")
     if isinstance(value, Decimal):
-        return plain(to_decimal(value)) if value % 1 else int(to_decimal(value))
+        return _json_number(to_decimal(value))
     return value
 
 

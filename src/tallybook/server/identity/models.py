@@ -1,11 +1,12 @@
 """Facts about who calls us."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.periods import local_midnight
 
 
 class Mode(StrEnum):
@@ -42,12 +43,13 @@ class Space:
     def now(self, real_now: datetime) -> datetime:
         return real_now if self.clock_at is None else self.clock_at
 
-    def midnight(self, day: object) -> datetime:
-        """Return the instant at which a local day of this project begins, in UTC."""
-        from datetime import date, time
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
-        assert isinstance(day, date)
-        return datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
+    def midnight(self, day: date) -> datetime:
+        """Return the instant at which a local day of this project begins, in UTC."""
+        return local_midnight(day, self.zone)
 
 
 @dataclass(frozen=True, slots=True)

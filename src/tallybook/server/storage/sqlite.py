@@ -1,6 +1,7 @@
 """The embedded database: one file, one writer thread, commits shared by all that wait."""
 
 import contextlib
+import importlib
 import queue
 import threading
 from collections.abc import Callable
@@ -28,13 +29,9 @@ SAFE_BACKPORTS: Final = {(3, 44): 6, (3, 50): 7}
 def driver() -> ModuleType:
     """Return the SQLite driver to use: the bundled one where it is installed."""
     try:
-        import pysqlite3.dbapi2 as bundled
-
-        return bundled  # type: ignore[no-any-return]
+        return importlib.import_module("pysqlite3.dbapi2")
     except ImportError:
-        import sqlite3
-
-        return sqlite3
+        return importlib.import_module("sqlite3")
 
 
 def require_safe(version: tuple[int, ...]) -> None:

@@ -1,0 +1,1 @@
+"""HTTP: a file per resource. Parse, one use case, shape."""

