@@ -59,7 +59,7 @@ check: $(STAMP) ## format, lint, types, import order, fast tests: before each co
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(PYTEST) -m "not slow" --ignore=tests/tidy/test_tools.py $(PYTEST_ARGS)
 
 format: $(STAMP) ## let ruff write what it can

@@ -68,7 +68,7 @@ def lint(house: Path, files: dict[str, str], *contracts: str) -> tuple[bool, str
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     chosen = [option for contract in contracts for option in ("--contract", contract)]
-    done = run([*LINT_IMPORTS, "--no-cache", *chosen], cwd=house, src=house)
+    done = run([*LINT_IMPORTS, "--no-cache", "--no-logo", *chosen], cwd=house, src=house)
     return done.returncode == 0, done.stdout + done.stderr
 
 

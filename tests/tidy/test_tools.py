@@ -18,7 +18,7 @@ TOOLS = {
     "ruff-format": [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."],
     "ruff-check": [sys.executable, "-m", "ruff", "check", "--output-format=concise", "."],
     "mypy": [sys.executable, "-m", "mypy", "--no-color-output"],
-    "import-linter": [*LINT_IMPORTS, "--no-cache"],
+    "import-linter": [*LINT_IMPORTS, "--no-cache", "--no-logo"],
 }
 
 
