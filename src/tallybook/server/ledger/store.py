@@ -1,0 +1,320 @@
+"""All of the ledger's SQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, or_, select, text, update
+
+from tallybook.server.kernel.ids import SpaceId, new_id
+from tallybook.server.storage import Tx
+
+from .models import Account, AccountKind, Difference, Entry, Total, Transaction
+from .rules.postings import AMOUNT_MAX
+from .tables import accounts, entries, requests, transactions
+
+
+def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: bytes) -> bool:
+    """Insert the transaction; False if its key was taken before."""
+    row = {
+        "id": transaction.id,
+        "space_id": space,
+        "key": transaction.key,
+        "kind": transaction.kind,
+        "reference": transaction.reference,
+        "fingerprint": fingerprint,
+        "at": transaction.at,
+    }
+    return bool(tx.execute(tx.insert(transactions).values(row).on_conflict_do_nothing()).rowcount)
+
+
+def find_transaction(tx: Tx, space: SpaceId, key: str) -> tuple[Transaction, bytes] | None:
+    t = transactions.c
+    query = select(transactions).where(t.space_id == space, t.key == key)
+    row = tx.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    e = entries.c
+    lines = (
+        select(entries, accounts.c.kind, accounts.c.unit, accounts.c.customer_id)
+        .add_columns(accounts.c.object_id)
+        .join(accounts, accounts.c.id == e.account_id)
+        .where(e.space_id == space, e.transaction_id == row["id"])
+        .order_by(accounts.c.name)
+    )
+    found = tuple(_entry(line) for line in tx.execute(lines).mappings())
+    transaction = Transaction(
+        row["id"], row["key"], row["kind"], row["reference"], row["at"], found
+    )
+    return transaction, bytes(row["fingerprint"])
+
+
+def account_ids(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, str]:
+    """Return the ids of the accounts by name; the missing ones are opened."""
+    found = _find_ids(tx, space, [account.name for account in wanted])
+    missing = [account for account in wanted if account.name not in found]
+    if missing:
+        rows = [
+            {
+                "id": new_id("lac"),
+                "space_id": space,
+                "name": account.name,
+                "kind": account.kind.value,
+                "unit": account.unit,
+                "customer_id": account.customer_id,
+                "object_id": account.object_id,
+                "balance_micros": 0,
+                "version": 0,
+            }
+            for account in missing
+        ]
+        tx.execute(tx.insert(accounts).on_conflict_do_nothing(), rows)
+        found |= _find_ids(tx, space, [account.name for account in missing])
+    return found
+
+
+def _find_ids(tx: Tx, space: SpaceId, names: Sequence[str]) -> dict[str, str]:
+    t = accounts.c
+    query = select(t.name, t.id).where(t.space_id == space, t.name.in_(names))
+    return {row.name: row.id for row in tx.execute(query)}
+
+
+def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tuple[int, int] | None:
+    """Move a balance in one statement; return it and its version, or None if it would overflow."""
+    t = accounts.c
+    room = (
+        t.balance_micros <= AMOUNT_MAX - amount
+        if amount > 0
+        else t.balance_micros >= -AMOUNT_MAX - amount
+    )
+    moved = (
+        update(accounts)
+        .where(t.space_id == space, t.id == account_id, room)
+        .values(balance_micros=t.balance_micros + amount, version=t.version + 1)
+        .returning(t.balance_micros, t.version)
+    )
+    row = tx.execute(moved).one_or_none()
+    return None if row is None else (row.balance_micros, row.version)
+
+
+def add_entries(
+    tx: Tx, space: SpaceId, transaction_id: str, made: Sequence[tuple[str, Entry]]
+) -> None:
+    rows = [
+        {
+            "space_id": space,
+            "account_id": account_id,
+            "version": entry.version,
+            "transaction_id": transaction_id,
+            "amount_micros": entry.amount_micros,
+            "balance_before_micros": entry.balance_before_micros,
+            "balance_after_micros": entry.balance_after_micros,
+        }
+        for account_id, entry in made
+    ]
+    tx.execute(insert(entries), rows)
+
+
+def find_balance(tx: Tx, space: SpaceId, account: Account) -> int:
+    t = accounts.c
+    query = select(t.balance_micros).where(t.space_id == space, t.name == account.name)
+    return tx.execute(query).scalar_one_or_none() or 0
+
+
+def list_entries(
+    tx: Tx, space: SpaceId, account: Account, *, after_version: int, limit: int
+) -> list[tuple[str, Entry]]:
+    """The entries of an account with their transaction's id, the oldest first."""
+    e, a = entries.c, accounts.c
+    query = (
+        select(entries, a.kind, a.unit, a.customer_id, a.object_id)
+        .join(accounts, a.id == e.account_id)
+        .where(a.space_id == space, a.name == account.name, e.version > after_version)
+        .order_by(e.version)
+        .limit(limit)
+    )
+    return [(row["transaction_id"], _entry(row)) for row in tx.execute(query).mappings()]
+
+
+def list_totals(tx: Tx, space: SpaceId) -> list[Total]:
+    t = accounts.c
+    query = (
+        select(t.kind, t.unit, func.sum(t.balance_micros).label("total"))
+        .where(t.space_id == space, t.unit.not_like("credits:%"))
+        .group_by(t.kind, t.unit)
+        .order_by(t.unit, t.kind)
+    )
+    return [Total(AccountKind(row.kind), row.unit, int(row.total)) for row in tx.execute(query)]
+
+
+def sum_by_unit(
+    tx: Tx, space: SpaceId | None, kinds: Sequence[AccountKind]
+) -> dict[tuple[SpaceId, str], int]:
+    """Sum the entries of the accounts of some kinds, per space and unit."""
+    a = accounts.c
+    query = (
+        select(a.space_id, a.unit, func.sum(entries.c.amount_micros).label("total"))
+        .join(entries, entries.c.account_id == a.id)
+        .where(a.kind.in_([kind.value for kind in kinds]), *_in(a.space_id, space))
+        .group_by(a.space_id, a.unit)
+    )
+    return {(SpaceId(row.space_id), row.unit): int(row.total) for row in tx.execute(query)}
+
+
+def sum_by_object(
+    tx: Tx, space: SpaceId | None, kind: AccountKind
+) -> dict[tuple[SpaceId, str], int]:
+    """Sum the entries of the accounts of one kind, per space and object."""
+    a = accounts.c
+    query = (
+        select(a.space_id, a.object_id, func.sum(entries.c.amount_micros).label("total"))
+        .join(entries, entries.c.account_id == a.id)
+        .where(a.kind == kind.value, *_in(a.space_id, space))
+        .group_by(a.space_id, a.object_id)
+    )
+    return {(SpaceId(row.space_id), row.object_id): int(row.total) for row in tx.execute(query)}
+
+
+def sum_by_customer(
+    tx: Tx, space: SpaceId | None, kind: AccountKind
+) -> dict[tuple[SpaceId, str, str], int]:
+    """Sum the entries of the accounts of one kind, per space, customer and unit."""
+    a = accounts.c
+    query = (
+        select(a.space_id, a.customer_id, a.unit, func.sum(entries.c.amount_micros).label("total"))
+        .join(entries, entries.c.account_id == a.id)
+        .where(a.kind == kind.value, *_in(a.space_id, space))
+        .group_by(a.space_id, a.customer_id, a.unit)
+    )
+    return {
+        (SpaceId(row.space_id), row.customer_id, row.unit): int(row.total)
+        for row in tx.execute(query)
+    }
+
+
+def find_request(tx: Tx, space: SpaceId, operation: str, key: str) -> tuple[str, bytes] | None:
+    """Return the object that a key made, and the fingerprint; hold the key until the commit."""
+    if not tx.is_sqlite:  # on SQLite there is one writer
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        tx.execute(lock, {"name": f"ledger:{space}:{operation}:{key}"})
+    t = requests.c
+    mine = (t.space_id == space, t.operation == operation, t.key == key)
+    row = tx.execute(select(t.object_id, t.fingerprint).where(*mine)).one_or_none()
+    return None if row is None else (row.object_id, bytes(row.fingerprint))
+
+
+def add_request(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    operation: str,
+    key: str,
+    fingerprint: bytes,
+    object_id: str,
+    at: datetime,
+) -> bool:
+    """Insert the key; False if it was taken before."""
+    row = {
+        "space_id": space,
+        "operation": operation,
+        "key": key,
+        "fingerprint": fingerprint,
+        "object_id": object_id,
+        "at": at,
+    }
+    return bool(tx.execute(tx.insert(requests).values(row).on_conflict_do_nothing()).rowcount)
+
+
+def list_differences(tx: Tx, space: SpaceId | None) -> list[Difference]:
+    """Every sum that is not what it should be."""
+    checks = {
+        "transaction_sums_to_zero": _unbalanced(space),
+        "account_equals_entries": _accounts_off(space),
+        "account_version_counts_entries": _versions_off(space),
+        "entry_follows_entry": _chain_off(space),
+    }
+    found: list[Difference] = []
+    for check, query in checks.items():
+        for row in tx.execute(query).all():
+            owner, subject_id, expected, actual = tuple(row)
+            found.append(Difference(SpaceId(owner), check, subject_id, int(expected), int(actual)))
+    return found
+
+
+def _unbalanced(space: SpaceId | None) -> Select[Any]:
+    """Transactions whose entries of one unit do not sum to zero."""
+    e = entries.c
+    total = func.sum(e.amount_micros)
+    return (
+        select(e.space_id, e.transaction_id, literal(0), total)
+        .join(accounts, accounts.c.id == e.account_id)
+        .where(*_in(e.space_id, space))
+        .group_by(e.space_id, e.transaction_id, accounts.c.unit)
+        .having(total != 0)
+        .order_by(e.transaction_id)
+    )
+
+
+def _accounts_off(space: SpaceId | None) -> Select[Any]:
+    a = accounts.c
+    total = func.coalesce(func.sum(entries.c.amount_micros), 0)
+    return _per_account(space, total, a.balance_micros)
+
+
+def _versions_off(space: SpaceId | None) -> Select[Any]:
+    return _per_account(space, func.count(entries.c.version), accounts.c.version)
+
+
+def _per_account(
+    space: SpaceId | None, expected: ColumnElement[int], actual: ColumnElement[int]
+) -> Select[Any]:
+    a = accounts.c
+    return (
+        select(a.space_id, a.id, expected, actual)
+        .outerjoin(entries, entries.c.account_id == a.id)
+        .where(*_in(a.space_id, space))
+        .group_by(a.space_id, a.id, actual)
+        .having(expected != actual)
+        .order_by(a.id)
+    )
+
+
+def _chain_off(space: SpaceId | None) -> Select[Any]:
+    """Entries whose balance before is not the balance after of the one before them."""
+    e = entries.c
+    before = func.lag(e.balance_after_micros).over(partition_by=e.account_id, order_by=e.version)
+    row = select(
+        e.space_id,
+        e.account_id,
+        e.balance_before_micros,
+        e.balance_after_micros,
+        (e.balance_before_micros + e.amount_micros).label("sum"),
+        func.coalesce(before, 0).label("expected"),
+    ).where(*_in(e.space_id, space))
+    line = row.subquery()
+    off = or_(
+        line.c.balance_before_micros != line.c.expected,
+        line.c.balance_after_micros != line.c.sum,
+    )
+    broken_chain = line.c.balance_before_micros != line.c.expected
+    return select(
+        line.c.space_id,
+        line.c.account_id,
+        case((broken_chain, line.c.expected), else_=line.c.sum),
+        case((broken_chain, line.c.balance_before_micros), else_=line.c.balance_after_micros),
+    ).where(off)
+
+
+def _in(column: ColumnElement[int], space: SpaceId | None) -> list[ColumnElement[bool]]:
+    return [] if space is None else [column == space]
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    account = Account(AccountKind(row["kind"]), row["unit"], row["customer_id"], row["object_id"])
+    return Entry(
+        account,
+        row["amount_micros"],
+        row["balance_before_micros"],
+        row["balance_after_micros"],
+        row["version"],
+    )

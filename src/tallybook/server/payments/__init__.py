@@ -1,0 +1,1 @@
+"""What customers paid: payments, refunds, and their states."""

@@ -1,0 +1,369 @@
+"""Payments and refunds as facts. What a payment is for is put together above this room."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tallybook.server.customers import service as customers
+from tallybook.server.identity import service as identity
+from tallybook.server.kernel.errors import Conflict
+from tallybook.server.kernel.ids import SpaceId, new_id
+from tallybook.server.kernel.money import require_minor_units
+from tallybook.server.ledger import service as ledger
+from tallybook.server.ledger.models import Account, AccountKind, Difference
+from tallybook.server.ledger.rules.postings import move, to_ledger
+from tallybook.server.storage import Tx, outbox
+from tallybook.server.storage.pages import PageRequest, Rows
+
+from . import store, views
+from .errors import (
+    DuplicateExternalRefund,
+    DuplicateExternalTransaction,
+    MethodFixed,
+    NotAnAmount,
+    PaymentNotDeletable,
+    PaymentNotFound,
+)
+from .models import (
+    PAID,
+    Action,
+    Payment,
+    PaymentMethod,
+    PaymentSource,
+    PaymentStatus,
+    Refund,
+)
+from .rules import refunds, transitions
+
+from_row = store.from_row
+_DELETABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.FAILED})
+_EDITABLE = frozenset(
+    {"payment_method", "external_transaction_id", "failure_reason", "notes", "metadata"}
+)
+
+
+def create(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    customer_id: str,
+    amount: Decimal,
+    currency: str,
+    at: datetime,
+    source: PaymentSource = PaymentSource.MANUAL,
+    payment_method: PaymentMethod | None = None,
+    payment_date: date | None = None,
+    description: str | None = None,
+    external_transaction_id: str | None = None,
+    invoice_id: str | None = None,
+    contract_id: str | None = None,
+    wallet_id: str | None = None,
+    credits: Decimal | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Payment:
+    """Record a pending payment.
+
+    Errors: DuplicateExternalTransaction; NotAnAmount; TooManyDecimals; AmountTooLarge.
+    """
+    if amount <= 0:
+        raise NotAnAmount()
+    to_ledger(amount)
+    payment = Payment(
+        id=new_id("pay"),
+        customer_id=customer_id,
+        amount=require_minor_units(amount, currency),
+        currency=currency,
+        status=PaymentStatus.PENDING,
+        created_at=at,
+        updated_at=at,
+        source=source,
+        payment_method=payment_method,
+        payment_date=payment_date or at.astimezone(identity.get_space(tx, space).zone).date(),
+        description=description,
+        external_transaction_id=external_transaction_id,
+        invoice_id=invoice_id,
+        contract_id=contract_id,
+        wallet_id=wallet_id,
+        credits=credits,
+        metadata=dict(metadata or {}),
+    )
+    if not store.add(tx, space, payment):
+        raise DuplicateExternalTransaction(external_transaction_id=external_transaction_id)
+    return payment
+
+
+def get(tx: Tx, space: SpaceId, payment_id: str) -> Payment:
+    """Errors: PaymentNotFound."""
+    payment = store.find(tx, space, payment_id)
+    if payment is None:
+        raise PaymentNotFound(payment_id=payment_id)
+    return payment
+
+
+def lock(tx: Tx, space: SpaceId, payment_id: str) -> Payment:
+    """Return the payment, held until the commit. Errors: PaymentNotFound."""
+    payment = store.lock(tx, space, payment_id)
+    if payment is None:
+        raise PaymentNotFound(payment_id=payment_id)
+    return payment
+
+
+def list_page(
+    tx: Tx,
+    space: SpaceId,
+    page: PageRequest,
+    *,
+    status: str | None = None,
+    customer_id: str | None = None,
+    contract_id: str | None = None,
+    invoice_id: str | None = None,
+) -> Rows:
+    return store.list_page(
+        tx,
+        space,
+        page,
+        status=status,
+        customer_id=customer_id,
+        contract_id=contract_id,
+        invoice_id=invoice_id,
+    )
+
+
+def list_open(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
+    """Return the payments of an invoice that may still be completed."""
+    return store.list_open(tx, space, invoice_id)
+
+
+def list_for_invoice(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
+    """Return all payments of an invoice, the oldest first."""
+    return store.list_for_invoice(tx, space, invoice_id)
+
+
+def list_refunds(tx: Tx, space: SpaceId, payment_ids: Collection[str]) -> dict[str, list[Refund]]:
+    """Return the refunds of each payment, the oldest first."""
+    return store.list_refunds(tx, space, payment_ids)
+
+
+def count_recharges(tx: Tx, space: SpaceId, wallet_id: str, *, since: datetime) -> tuple[int, int]:
+    """Return how many auto-recharges of a wallet are open, and how many began after `since`."""
+    return store.count_recharges(tx, space, wallet_id, since=since)
+
+
+def edit(
+    tx: Tx, space: SpaceId, payment_id: str, fields: Mapping[str, Any], *, at: datetime
+) -> Payment:
+    """Change what a payment says of itself; its status has functions of its own.
+
+    Errors: PaymentNotFound; MethodFixed; DuplicateExternalTransaction.
+    """
+    before = lock(tx, space, payment_id)
+    changes = {name: value for name, value in fields.items() if name in _EDITABLE}
+    if "metadata" in changes:
+        merged = {**before.metadata, **changes["metadata"]}
+        changes["metadata"] = {key: value for key, value in merged.items() if value is not None}
+    method = changes.get("payment_method", before.payment_method)
+    if method is not before.payment_method and PaymentMethod.WALLET in (
+        method,
+        before.payment_method,
+    ):
+        raise MethodFixed()
+    external_id = changes.get("external_transaction_id")
+    if external_id is not None and store.external_id_taken(
+        tx, space, external_id, by_other_than=payment_id
+    ):
+        raise DuplicateExternalTransaction(external_transaction_id=external_id)
+    after = replace(before, **changes)
+    if after == before:
+        return before
+    return _save(tx, space, before, replace(after, updated_at=at, version=before.version + 1))
+
+
+def complete(tx: Tx, space: SpaceId, payment_id: str, *, at: datetime) -> Payment:
+    """The money is there: it stands in cash, unapplied until somebody says what it is for.
+
+    A payment from a wallet books nothing here: the wallet has.
+    Errors: IllegalPaymentTransition (complete already, among others).
+    """
+    payment = _go(tx, space, payment_id, Action.COMPLETE, at=at)
+    if payment.payment_method is not PaymentMethod.WALLET:
+        ledger.post(
+            tx,
+            space,
+            key=f"payment:{payment.id}:completed",
+            kind="payment.completed",
+            reference=payment.id,
+            at=at,
+            postings=move(
+                to_ledger(payment.amount),
+                debit=_account(payment, AccountKind.CASH),
+                credit=_account(payment, AccountKind.UNAPPLIED),
+            ),
+        )
+    _announce(tx, space, "payment.completed", payment, at=at)
+    return payment
+
+
+def fail(
+    tx: Tx, space: SpaceId, payment_id: str, *, reason: str | None = None, at: datetime
+) -> Payment:
+    """Errors: IllegalPaymentTransition."""
+    payment = _go(tx, space, payment_id, Action.FAIL, reason=reason, at=at)
+    _announce(tx, space, "payment.failed", payment, at=at)
+    return payment
+
+
+def cancel(tx: Tx, space: SpaceId, payment_id: str, *, at: datetime) -> Payment:
+    """Errors: IllegalPaymentTransition."""
+    return _go(tx, space, payment_id, Action.CANCEL, at=at)
+
+
+def lose_track(tx: Tx, space: SpaceId, payment_id: str, *, at: datetime) -> Payment:
+    """Nobody can say whether it went through. Errors: IllegalPaymentTransition."""
+    return _go(tx, space, payment_id, Action.LOSE_TRACK, at=at)
+
+
+def go_to(
+    tx: Tx,
+    space: SpaceId,
+    payment_id: str,
+    status: PaymentStatus,
+    *,
+    reason: str | None = None,
+    at: datetime,
+) -> Payment:
+    """Bring a payment to a status that callers may set; where it is already, nothing happens.
+
+    Errors: PaymentNotFound; IllegalPaymentTransition.
+    """
+    payment = lock(tx, space, payment_id)
+    if payment.status is status:
+        return payment
+    match transitions.action_to(payment, status):
+        case Action.COMPLETE:
+            return complete(tx, space, payment_id, at=at)
+        case Action.FAIL:
+            return fail(tx, space, payment_id, reason=reason, at=at)
+        case action:
+            return _go(tx, space, payment_id, action, at=at)
+
+
+def delete(tx: Tx, space: SpaceId, payment_id: str) -> None:
+    """Remove a payment that no money came of. Errors: PaymentNotDeletable."""
+    payment = lock(tx, space, payment_id)
+    if payment.status not in _DELETABLE:
+        raise PaymentNotDeletable(payment_id=payment_id, current_state=payment.status.value)
+    store.remove(tx, space, payment_id)
+
+
+def refund(
+    tx: Tx,
+    space: SpaceId,
+    payment_id: str,
+    *,
+    amount: Decimal | None = None,
+    at_most: Decimal | None = None,
+    reason: str | None = None,
+    external_refund_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> tuple[Payment, Refund]:
+    """Pay back a part of a payment, or all that is left; the money comes out of unapplied.
+
+    `at_most` bounds it by what can still be taken back of what the payment bought; the caller
+    takes that back in the same transaction. A payment from a wallet books nothing here.
+    Errors: IllegalPaymentTransition; RefundExceedsPayment; DuplicateExternalRefund.
+    """
+    before = lock(tx, space, payment_id)
+    given = refunds.refund_amount(before, amount, at_most=at_most)
+    after = _save(tx, space, before, refunds.refunded(before, given, at=at))
+    made = Refund(
+        id=new_id("ref"),
+        payment_id=payment_id,
+        amount=given,
+        currency=before.currency,
+        reason=reason,
+        external_refund_id=external_refund_id,
+        metadata=dict(metadata or {}),
+        created_at=at,
+    )
+    if not store.add_refund(tx, space, made):
+        raise DuplicateExternalRefund(external_refund_id=external_refund_id)
+    if before.payment_method is not PaymentMethod.WALLET:
+        ledger.post(
+            tx,
+            space,
+            key=f"refund:{made.id}",
+            kind="payment.refunded",
+            reference=payment_id,
+            at=at,
+            postings=move(
+                to_ledger(given),
+                debit=_account(before, AccountKind.UNAPPLIED),
+                credit=_account(before, AccountKind.CASH),
+            ),
+        )
+    _announce(tx, space, "payment.refunded", after, at=at, refund=made)
+    return after, made
+
+
+def is_refundable(payment: Payment) -> bool:
+    return payment.status in PAID
+
+
+def get_refund(tx: Tx, space: SpaceId, refund_id: str) -> Refund:
+    """Errors: PaymentNotFound."""
+    found = store.find_refund(tx, space, refund_id)
+    if found is None:
+        raise PaymentNotFound(refund_id=refund_id)
+    return found
+
+
+def verify(tx: Tx, space: SpaceId | None = None) -> list[Difference]:
+    """Return every payment whose refunds do not add up to what it says."""
+    return [
+        Difference(owner, "payment_refunds_add_up", payment_id, expected, actual)
+        for owner, payment_id, expected, actual in store.sum_refunds(tx, space)
+    ]
+
+
+def _go(
+    tx: Tx,
+    space: SpaceId,
+    payment_id: str,
+    action: Action,
+    *,
+    reason: str | None = None,
+    at: datetime,
+) -> Payment:
+    before = lock(tx, space, payment_id)
+    after = transitions.transition(before, action, at=at)
+    return _save(
+        tx, space, before, after if reason is None else replace(after, failure_reason=reason)
+    )
+
+
+def _save(tx: Tx, space: SpaceId, before: Payment, after: Payment) -> Payment:
+    if not store.save(tx, space, after, expected_version=before.version):
+        raise Conflict(payment_id=before.id)
+    return after
+
+
+def _account(payment: Payment, kind: AccountKind) -> Account:
+    return Account(kind, payment.currency, payment.customer_id)
+
+
+def _announce(
+    tx: Tx,
+    space: SpaceId,
+    event: str,
+    payment: Payment,
+    *,
+    at: datetime,
+    refund: Refund | None = None,
+) -> None:
+    customer = customers.get(tx, space, payment.customer_id)
+    made = store.list_refunds(tx, space, [payment.id])[payment.id]
+    data = views.announced(payment, made, external_id=customer.external_id, refund=refund)
+    outbox.append(tx, space, event=event, object_id=payment.id, data=data, at=at)
