@@ -1,5 +1,7 @@
 """The SDK: `Tallybook`, `AsyncTallybook`, and what their calls take, return and raise."""
 
+from httpx2 import Timeout
+
 from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
 from ._async.pages import AsyncPage
@@ -31,7 +33,6 @@ from .errors import (
     WebhookSignatureError,
 )
 from .not_given import NOT_GIVEN, NotGiven
-from .options import Timeout
 from .responses import APIResponse
 from .types.customers import TaxRate
 

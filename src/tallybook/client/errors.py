@@ -22,10 +22,11 @@
             ├── InternalServerError           500 and above                   retried
             └── UnreadableResponseError       a success whose body is not the API's
 
-Every error can be pickled, and none holds the API key.
+Every error can be pickled; the pickle holds the answer, and not the request with its key.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -129,6 +130,9 @@ class APIStatusError(APIError):
 
     def _read(self, problem: Mapping[str, Any]) -> None:
         """Read the extension fields of one kind of error."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__ | {"response": _keyless(self)})
 
     def __str__(self) -> str:
         parts = [str(self.status_code), *([self.code] if self.code else [])]
@@ -248,6 +252,17 @@ def connection_error(cause: httpx2.RequestError, base_url: str) -> APIConnection
     if isinstance(cause, httpx2.TimeoutException):
         return APITimeoutError(f"no answer in time from {base_url}: {what}")
     return APIConnectionError(f"cannot reach {base_url}: {what}")
+
+
+def _keyless(error: APIStatusError) -> httpx2.Response:
+    """Return the answer, to a request without its headers."""
+    response = copy(error.response)
+    try:
+        request = error.response.request
+    except RuntimeError:  # an answer made by hand has none
+        return response
+    response.request = httpx2.Request(request.method, request.url)
+    return response
 
 
 def _decode(response: httpx2.Response) -> Any:

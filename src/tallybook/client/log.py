@@ -10,6 +10,12 @@ from .options import ClientOptions
 logger = logging.getLogger("tallybook")
 
 
+def show_debug(options: ClientOptions) -> None:
+    """Let the logger pass DEBUG, unless the program has given it a level."""
+    if options.debug and logger.level == logging.NOTSET:
+        logger.setLevel(logging.DEBUG)
+
+
 def log_response(
     options: ClientOptions, call: Call, response: httpx2.Response, took_s: float
 ) -> None:

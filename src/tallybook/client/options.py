@@ -16,7 +16,7 @@ DEFAULT_TIMEOUT_S: Final = 15.0
 CONNECT_TIMEOUT_S: Final = 5.0
 DEFAULT_MAX_RETRIES: Final = 3
 
-Timeout = float | httpx2.Timeout | None
+TimeoutInput = float | httpx2.Timeout | None
 """Seconds, of which at most five to connect; None waits for ever."""
 Headers = Mapping[str, str]
 OnError = Callable[[DeliveryError], None]
@@ -26,7 +26,7 @@ class CallOptions(TypedDict, total=False):
     """What every call accepts."""
 
     extra_headers: Headers | None
-    timeout: Timeout
+    timeout: TimeoutInput
     max_retries: int | None
 
 
@@ -57,7 +57,7 @@ class ClientOptions:
 
     api_key: str = field(repr=False)
     base_url: str  # an origin or a prefix, without /api/v1
-    timeout: Timeout = DEFAULT_TIMEOUT_S
+    timeout: TimeoutInput = DEFAULT_TIMEOUT_S
     max_retries: int = DEFAULT_MAX_RETRIES
     disabled: bool = False
     debug: bool = False
@@ -95,7 +95,7 @@ class ClientOptions:
         return self.base_url + API_PATH
 
 
-def to_timeout(value: Timeout) -> httpx2.Timeout:
+def to_timeout(value: TimeoutInput) -> httpx2.Timeout:
     """Return the timeouts of one exchange. Errors: ConfigurationError."""
     if isinstance(value, httpx2.Timeout):
         return value
@@ -133,6 +133,8 @@ def _clean_base_url(base_url: str) -> str:
         _ = parts.port  # reads it: a port past 65535 raises
     except ValueError:
         usable = False
+    if usable and parts.username is not None:
+        raise ConfigurationError("base_url must hold no user name or password")
     if not usable or parts.query or parts.fragment:
         raise ConfigurationError(
             f"base_url must be an http(s) address such as {DEFAULT_BASE_URL}; not {base_url!r}"

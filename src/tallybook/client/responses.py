@@ -107,6 +107,12 @@ def ask_raw(arguments: dict[str, Any]) -> None:
     arguments["extra_headers"] = {**extra, RAW_RESPONSE: "1"}
 
 
+def told_raw(answer: T) -> APIResponse[T]:
+    """Return what a verb gave when asked for the APIResponse."""
+    assert isinstance(answer, APIResponse), "a verb must return what its call returned"
+    return answer
+
+
 def without_raw(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a call, for calls that answer parsed objects."""
     extra = {

@@ -128,7 +128,7 @@ class AsyncCustomers(AsyncResource):
 
         Errors: ConflictError `customer_in_use`.
         """
-        await self._delete(customer_own_path(id, external_id), options)
+        return await self._delete(customer_own_path(id, external_id), options)
 
     async def upsert(
         self,

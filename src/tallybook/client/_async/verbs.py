@@ -5,9 +5,9 @@ Not generated: `_sync/verbs.py` is the blocking form.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from functools import wraps
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from tallybook.client.responses import APIResponse, ask_raw
+from tallybook.client.responses import APIResponse, ask_raw, told_raw
 
 from .pages import AsyncPage
 
@@ -45,6 +45,6 @@ def raw(verb: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, APIR
     @wraps(verb)
     async def answer(*args: P.args, **kwargs: P.kwargs) -> APIResponse[T]:
         ask_raw(kwargs)
-        return cast("APIResponse[T]", await verb(*args, **kwargs))
+        return told_raw(await verb(*args, **kwargs))
 
     return answer

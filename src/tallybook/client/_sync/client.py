@@ -8,6 +8,7 @@ from typing import Self
 import httpx2
 
 from tallybook.client.errors import ConfigurationError
+from tallybook.client.log import show_debug
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import (
     DEFAULT_MAX_RETRIES,
@@ -15,7 +16,7 @@ from tallybook.client.options import (
     ClientOptions,
     Headers,
     OnError,
-    Timeout,
+    TimeoutInput,
 )
 
 from .customers import Customers
@@ -36,7 +37,7 @@ class Tallybook:
         api_key: str | None = None,
         *,
         base_url: str | None = None,
-        timeout: Timeout = DEFAULT_TIMEOUT_S,
+        timeout: TimeoutInput = DEFAULT_TIMEOUT_S,
         max_retries: int = DEFAULT_MAX_RETRIES,
         disabled: bool = False,
         debug: bool = False,
@@ -60,6 +61,7 @@ class Tallybook:
         )
         if http_client is not None and not isinstance(http_client, httpx2.Client):
             raise ConfigurationError("http_client must be an httpx2.Client")
+        show_debug(self.options)
         owned = http_client is None
         self.transport = Transport(http_client or httpx2.Client(), owned=owned)
 
@@ -70,7 +72,7 @@ class Tallybook:
     def with_options(
         self,
         *,
-        timeout: Timeout | NotGiven = NOT_GIVEN,
+        timeout: TimeoutInput | NotGiven = NOT_GIVEN,
         max_retries: int | NotGiven = NOT_GIVEN,
         disabled: bool | NotGiven = NOT_GIVEN,
         debug: bool | NotGiven = NOT_GIVEN,
@@ -92,6 +94,7 @@ class Tallybook:
         )
         other = object.__new__(type(self))
         other.options = replace(self.options, **changed)
+        show_debug(other.options)
         other.transport = self.transport.shared()
         return other
 

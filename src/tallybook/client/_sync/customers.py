@@ -128,7 +128,7 @@ class Customers(Resource):
 
         Errors: ConflictError `customer_in_use`.
         """
-        self._delete(customer_own_path(id, external_id), options)
+        return self._delete(customer_own_path(id, external_id), options)
 
     def upsert(
         self,

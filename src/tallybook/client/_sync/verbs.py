@@ -5,9 +5,9 @@ Not generated: `_async/verbs.py` is the other form.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
-from tallybook.client.responses import APIResponse, ask_raw
+from tallybook.client.responses import APIResponse, ask_raw, told_raw
 
 from .pages import Page
 
@@ -26,6 +26,6 @@ def raw(verb: Callable[P, T]) -> Callable[P, APIResponse[T]]:
     @wraps(verb)
     def answer(*args: P.args, **kwargs: P.kwargs) -> APIResponse[T]:
         ask_raw(kwargs)
-        return cast("APIResponse[T]", verb(*args, **kwargs))
+        return told_raw(verb(*args, **kwargs))
 
     return answer
