@@ -1,0 +1,154 @@
+"""Usage over HTTP: events in, history and sums out."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from tallybook.server.customers.errors import CustomerNotFound
+from tallybook.server.identity import service as identity
+from tallybook.server.identity.errors import InvalidApiKey
+from tallybook.server.identity.models import Scope, Space
+from tallybook.server.identity.rules import api_keys
+from tallybook.server.ingest import views
+from tallybook.server.ingest.errors import (
+    BackfillNeedsFullKey,
+    NoMeter,
+    TimestampOutOfRange,
+    ValueMissing,
+)
+from tallybook.server.ingest.formats.items import check_item, decode_batch, decode_item
+from tallybook.server.ingest.gate import Gate, Submission
+from tallybook.server.ingest.models import Incoming, Refused, Verdict
+from tallybook.server.kernel import clock
+from tallybook.server.kernel.errors import FieldError, InvalidInput, NotFound, Refusal
+from tallybook.server.metering.errors import MeterNotFound
+from tallybook.server.storage import Tx
+from tallybook.server.subscriptions.errors import SubscriptionNotFound
+from tallybook.wire import events as wire
+
+from .bodies import read_body
+from .calls import bearer, check_caller, idempotency_key, json_response
+from .problems import responses
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RawRoute(APIRoute):
+    """A documented route whose handler reads the request itself: the way of very many events."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint.handle  # type: ignore[attr-defined]
+        return handler
+
+
+def handled_by(
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let `handle` answer the route that the decorated signature documents."""
+
+    def decorate(documented: Callable[..., Any]) -> Callable[..., Any]:
+        documented.handle = handle  # type: ignore[attr-defined]
+        return documented
+
+    return decorate
+
+
+router = APIRouter(prefix="/events", tags=["usage"], route_class=RawRoute)
+
+
+def _who(request: Request, needed: set[Scope]) -> Callable[[Tx], Space]:
+    """Return what tells the caller's space inside the transaction."""
+    token, pepper = bearer(request), request.app.state.pepper
+    if not api_keys.is_well_formed(token):
+        raise InvalidApiKey()
+    project_id = request.headers.get("x-project-id")
+
+    def who(tx: Tx) -> Space:
+        seen = tx.notes.setdefault("callers", {})  # requests of one key that were joined
+        caller = seen.get(token)
+        if caller is None:
+            caller = seen[token] = identity.authenticate(tx, token, pepper=pepper)
+        if needed == {Scope.FULL} and caller.scope is Scope.INGEST:
+            raise BackfillNeedsFullKey(scope=caller.scope.value, needed=Scope.FULL.value)
+        check_caller(caller, needed=needed, project_id=project_id)
+        space: Space = caller.space
+        return space
+
+    return who
+
+
+async def _submit(
+    request: Request, items: list[Incoming | Refused], *, backfill: bool, strict: bool
+) -> list[Verdict]:
+    needed = {Scope.FULL} if backfill else {Scope.FULL, Scope.INGEST}
+    submission = Submission(_who(request, needed), items, backfill, strict, clock.now())
+    gate: Gate = request.app.state.gate
+    return await gate.submit(submission)
+
+
+async def _create(request: Request) -> Response:
+    bearer(request)
+    item = decode_item(await read_body(request))
+    if item.idempotency_key is None:
+        item.idempotency_key = idempotency_key(request)
+    checked = check_item(item)
+    if isinstance(checked, Refused):
+        raise InvalidInput(errors=[FieldError(checked.pointer, checked.code, checked.detail)])
+    (verdict,) = await _submit(request, [checked], backfill=False, strict=True)
+    if verdict.event is None:
+        raise _strict_refusal(verdict, checked)
+    shown = views.to_wire(verdict.event, meter_key=verdict.meter_key)
+    replayed = verdict.status == "duplicate"
+    body = shown.model_dump_json().encode()
+    return json_response(body, 200 if replayed else 201, replayed=replayed)
+
+
+def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
+    kinds: dict[str, type[Refusal]] = {
+        "customer_not_found": CustomerNotFound,
+        "meter_not_found": MeterNotFound,
+        "subscription_not_found": SubscriptionNotFound,
+        "meter_ambiguous": NoMeter,
+        "value_missing": ValueMissing,
+        "timestamp_out_of_range": TimestampOutOfRange,
+    }
+    code, detail = verdict.code or "invalid", verdict.detail or ""
+    kind = kinds.get(code, InvalidInput)
+    fields = [FieldError(verdict.pointer, code, detail)]
+    if issubclass(kind, NotFound):
+        return kind(errors=fields, meter=item.meter_ref)
+    return kind(errors=fields, detail=detail)
+
+
+async def _create_batch(request: Request) -> Response:
+    bearer(request)
+    batch = decode_batch(await read_body(request))
+    items = [check_item(item) for item in batch.events]
+    verdicts = await _submit(request, items, backfill=batch.backfill, strict=False)
+    return json_response(_encode(views.batch_result(verdicts)), 200)
+
+
+@router.post(
+    "",
+    response_model=wire.UsageEvent,
+    status_code=201,
+    responses=responses(CustomerNotFound, MeterNotFound),
+    operation_id="usage.create",
+)
+@handled_by(_create)
+def create_event(body: wire.EventCreate) -> None:
+    """Store one event, strictly: unknown names are refused. A repeated key answers the first."""
+
+
+@router.post(
+    "/batch",
+    response_model=wire.BatchResult,
+    responses=responses(),
+    operation_id="usage.create_batch",
+)
+@handled_by(_create_batch)
+def create_batch(body: wire.EventBatch) -> None:
+    """Store up to 1,000 events; each item is answered for itself."""

@@ -1,0 +1,1 @@
+"""The way of an event, from its bytes to its counters."""

@@ -1,0 +1,45 @@
+"""How ingest says no, where it does not answer item by item."""
+
+from tallybook.server.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+
+
+class EventNotFound(NotFound):
+    """There is no such event."""
+
+    code = "event_not_found"
+
+
+class TooManyEvents(InvalidInput):
+    """A batch may have {limit} events; this one has {count}. Send several."""
+
+    code = "too_many_events"
+
+
+class BackfillNeedsFullKey(Forbidden):
+    """Only a key of the scope full may backfill."""
+
+    code = "scope_missing"
+
+
+class TimestampOutOfRange(InvalidInput):
+    """The timestamp is too old or in the future: {detail}."""
+
+    code = "timestamp_out_of_range"
+
+
+class ValueMissing(InvalidInput):
+    """The event lacks the number that its meter aggregates: {detail}."""
+
+    code = "value_missing"
+
+
+class NoMeter(InvalidInput):
+    """The event names no meter, and its agent's actions do not give exactly one."""
+
+    code = "meter_ambiguous"
+
+
+class SubscriptionNotLive(Conflict):
+    """The subscription named does not cover the event."""
+
+    code = "subscription_not_live"

@@ -1,0 +1,224 @@
+"""JSON events: one fast decoder, and checks item by item.
+
+The public definition is `tallybook.wire.events.EventCreate`; a test feeds one corpus to both.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from tallybook.server.ingest.errors import TooManyEvents
+from tallybook.server.ingest.models import Incoming, Refused
+from tallybook.server.kernel.errors import FieldError, InvalidInput, Malformed
+from tallybook.server.kernel.ids import uuid7_hex
+from tallybook.wire.base import parse_instant
+from tallybook.wire.decimals import to_decimal
+from tallybook.wire.limits import (
+    BATCH_EVENTS_MAX,
+    EVENT_BYTES_MAX,
+    EXTERNAL_ID_CHARS_MAX,
+    IDEMPOTENCY_KEY_CHARS_MAX,
+    JSON_DEPTH_MAX,
+    YEAR_MAX,
+    YEAR_MIN,
+)
+
+ACTION_TYPES: Final = frozenset({"task", "workflow", "outcome"})
+_FAST_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
+)
+_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
+_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_ONE: Final = Decimal(1)
+
+
+class MalformedJson(Malformed):
+    """The body is not valid JSON: {reason}."""
+
+    code = "malformed_json"
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An event of a request body; the fields are checked afterwards, each on its own."""
+
+    customer_id: Any = None
+    customer_external_id: Any = None
+    meter: Any = None
+    quantity: Any = 1
+    timestamp: Any = None
+    idempotency_key: Any = None
+    subscription_id: Any = None
+    agent: Any = None
+    action_type: Any = None
+    attributes: Any = None
+    metadata: Any = None
+
+
+class Batch(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[Item]
+    backfill: bool = False
+
+
+_item_decoder = msgspec.json.Decoder(Item, float_hook=Decimal)
+_batch_decoder = msgspec.json.Decoder(Batch, float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode_item(body: bytes) -> Item:
+    """Errors: MalformedJson; InvalidInput (an unknown field, not an object)."""
+    item: Item = _decode(_item_decoder.decode, body)
+    return item
+
+
+def decode_batch(body: bytes) -> Batch:
+    """Errors: MalformedJson; InvalidInput; TooManyEvents. The whole body is refused."""
+    batch: Batch = _decode(_batch_decoder.decode, body)
+    if len(batch.events) > BATCH_EVENTS_MAX:
+        errors = [FieldError("/events", "too_many_events", f"at most {BATCH_EVENTS_MAX}")]
+        raise TooManyEvents(errors=errors, limit=BATCH_EVENTS_MAX, count=len(batch.events))
+    return batch
+
+
+def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        pointer = re.sub(r"\[(\d+)\]", r"/\1", path.rstrip("`")).replace(".", "/")
+        unknown = re.search(r"unknown field `(.*)`", text)
+        if unknown:
+            pointer += f"/{unknown.group(1)}"
+        missing = re.search(r"missing required field `(.*)`", text)
+        if missing:
+            pointer += f"/{missing.group(1)}"
+        code = "unknown_field" if unknown else "missing" if missing else "invalid"
+        raise InvalidInput(errors=[FieldError(pointer, code, text)]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedJson(reason=str(error)) from None
+    except RecursionError:
+        raise MalformedJson(reason=f"it is nested deeper than {JSON_DEPTH_MAX}") from None
+
+
+class _Wrong(Exception):
+    def __init__(self, field: str, detail: str, code: str = "invalid") -> None:
+        self.refused = (field, detail, code)
+        super().__init__(detail)
+
+
+def check_item(item: Item) -> Incoming | Refused:
+    """Return the event with each field in its type, or the first thing that is wrong with it."""
+    try:
+        return _checked(item)
+    except _Wrong as wrong:
+        field, detail, code = wrong.refused
+        given = item.idempotency_key
+        key = given if isinstance(given, str) and len(given) <= 255 else None
+        return Refused(code, f"{field}: {detail}", f"/{field}", key)
+
+
+def _checked(item: Item) -> Incoming:
+    customer_id = _name(item.customer_id, "customer_id")
+    external_id = _name(item.customer_external_id, "customer_external_id")
+    if (customer_id is None) == (external_id is None):
+        detail = "give exactly one of customer_id and customer_external_id"
+        raise _Wrong("customer_id", detail)
+    meter, agent = _name(item.meter, "meter"), _name(item.agent, "agent")
+    if meter is None and agent is None:
+        raise _Wrong("meter", "give a meter, or an agent", "missing")
+    action_type = item.action_type
+    if action_type is not None and action_type not in ACTION_TYPES:
+        raise _Wrong("action_type", "must be task, workflow or outcome")
+    attributes = _object(item.attributes, "attributes")
+    return Incoming(
+        customer_id=customer_id,
+        customer_external_id=external_id,
+        meter_ref=meter,
+        quantity=_quantity(item.quantity),
+        at=_time(item.timestamp),
+        idempotency_key=_key(item.idempotency_key),
+        subscription_id=_name(item.subscription_id, "subscription_id"),
+        agent_ref=agent,
+        action_type=action_type,
+        attributes=item.attributes,
+        attributes_text=attributes,
+        metadata_text=_object(item.metadata, "metadata"),
+    )
+
+
+def _name(value: Any, field: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _Wrong(field, "must be a string")
+    if not value.strip() or len(value) > EXTERNAL_ID_CHARS_MAX:
+        raise _Wrong(field, f"must have 1 to {EXTERNAL_ID_CHARS_MAX} characters")
+    if "\x00" in value:
+        raise _Wrong(field, "must not contain NUL")
+    return value
+
+
+def _quantity(value: Any) -> Decimal:
+    if value.__class__ is str and _PLAIN_NUMBER.fullmatch(value):
+        return Decimal(value)
+    if value.__class__ is int and value == 1:
+        return _ONE
+    try:
+        quantity = to_decimal(value)
+    except ValueError as error:
+        raise _Wrong("quantity", str(error), "invalid_quantity") from None
+    if quantity < 0:
+        raise _Wrong("quantity", "must not be negative", "invalid_quantity")
+    return quantity
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str) and _FAST_TIME.fullmatch(value):
+            at = datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
+            if YEAR_MIN < at.year <= YEAR_MAX:
+                return at
+        return parse_instant(value)
+    except (ValueError, OverflowError) as error:
+        raise _Wrong("timestamp", str(error), "invalid_timestamp") from None
+
+
+def _key(value: Any) -> str:
+    if value is None:
+        return uuid7_hex()
+    if (
+        not isinstance(value, str)
+        or len(value) > IDEMPOTENCY_KEY_CHARS_MAX
+        or not _KEY.fullmatch(value)
+    ):
+        detail = f"must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters"
+        raise _Wrong("idempotency_key", detail)
+    return value
+
+
+def _object(value: Any, field: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise _Wrong(field, "must be an object")
+    if _depth(value) > JSON_DEPTH_MAX:
+        raise _Wrong(field, f"must not be nested deeper than {JSON_DEPTH_MAX}")
+    encoded = _encoder.encode(value)
+    if len(encoded) > EVENT_BYTES_MAX:
+        raise _Wrong(field, f"must not have more than {EVENT_BYTES_MAX} bytes", "too_large")
+    if b"\\u0000" in encoded:
+        raise _Wrong(field, "must not contain NUL")
+    return encoded.decode()
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max((_depth(inner) for inner in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((_depth(inner) for inner in value), default=0)
+    return 0

@@ -1,0 +1,88 @@
+"""What an event is on its way in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tallybook.server.catalog.models import MeterTerms
+from tallybook.server.metering.event_models import CounterKey, Event
+from tallybook.server.metering.models import Aggregation
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event as it was sent, each field checked by itself."""
+
+    customer_id: str | None
+    customer_external_id: str | None
+    meter_ref: str | None
+    quantity: Decimal
+    at: datetime | None  # None: when it is received
+    idempotency_key: str
+    subscription_id: str | None
+    agent_ref: str | None
+    action_type: str | None
+    attributes: Mapping[str, Any] | None
+    attributes_text: str | None
+    metadata_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An item that is not taken, and why."""
+
+    code: str
+    detail: str
+    pointer: str = ""
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one item."""
+
+    status: str  # accepted, duplicate, unmatched, rejected
+    idempotency_key: str | None
+    event: Event | None = None  # as stored; of a duplicate the first
+    meter_key: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    over_limit: bool = False
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one event adds to which counters, and the terms that limit it."""
+
+    position: int
+    customer_id: str
+    aggregation: Aggregation
+    value: Decimal | None
+    member: str | None
+    at: datetime
+    counter: CounterKey
+    quota: "Quota | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The limit of a meter within one quota window."""
+
+    counter: CounterKey  # of the part of the window that lies in the period
+    limit: Decimal
+    terms: MeterTerms
+    reset_at: datetime | None
+    start: datetime  # of the whole window: earlier parts count against the limit too
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A limit that was reached by this batch."""
+
+    customer_id: str
+    subscription_id: str
+    quota: Quota
+    used: Decimal

@@ -1,0 +1,84 @@
+"""Usage, as answers and webhooks show it."""
+
+import json
+from typing import Any
+
+from tallybook.server.kernel.money import ZERO, plain
+from tallybook.server.metering.event_models import Event
+from tallybook.server.rating.models import Overage
+from tallybook.wire import events as wire
+from tallybook.wire.base import format_instant
+
+from .models import Crossing, Verdict
+
+
+def to_wire(event: Event, *, meter_key: str | None) -> wire.UsageEvent:
+    subscription_id, number = event.subscription_id, event.period
+    return wire.UsageEvent(
+        id=event.id,
+        customer_id=event.owner.customer_id,
+        customer_external_id=event.owner.customer_external_id,
+        meter_id=event.meter_id,
+        meter=meter_key or event.meter_ref,
+        quantity=event.quantity,
+        timestamp=event.at,
+        received_at=event.received_at,
+        period=None
+        if subscription_id is None or number is None
+        else wire.EventPeriod(number=number, subscription_id=subscription_id),
+        subscription_id=subscription_id,
+        agent_id=event.agent_id,
+        action_type=event.action_type,
+        attributes=None if event.attributes is None else json.loads(event.attributes),
+        metadata=None if event.metadata is None else json.loads(event.metadata),
+        idempotency_key=event.idempotency_key,
+        over_limit=event.over_limit,
+        status=event.status.label,
+        reason=event.reason,
+    )
+
+
+def batch_result(verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return a `wire.BatchResult` as plain values: this answer is built very often."""
+    counted = dict.fromkeys(("accepted", "duplicate", "unmatched", "rejected", "retry"), 0)
+    results = []
+    for index, verdict in enumerate(verdicts):
+        counted[verdict.status] += 1
+        results.append(
+            {
+                "index": index,
+                "id": None if verdict.event is None else verdict.event.id,
+                "idempotency_key": verdict.idempotency_key,
+                "status": verdict.status,
+                "code": verdict.code,
+                "detail": verdict.detail,
+                "over_limit": verdict.over_limit,
+            }
+        )
+    return {
+        "accepted": counted["accepted"] + counted["unmatched"],
+        "unmatched": counted["unmatched"],
+        "duplicates": counted["duplicate"],
+        "rejected": counted["rejected"],
+        "retry": counted["retry"],
+        "results": results,
+    }
+
+
+def limit_reached(crossing: Crossing, customer_external_id: str | None) -> dict[str, Any]:
+    """The data of `usage.limit_reached`."""
+    quota, shape = crossing.quota, crossing.quota.terms.shape
+    return {
+        "customer_id": crossing.customer_id,
+        "customer_external_id": customer_external_id,
+        "subscription_id": crossing.subscription_id,
+        "feature": quota.terms.meter_key,
+        "meter_id": quota.terms.meter_id,
+        "used": plain(crossing.used),
+        "limit": plain(quota.limit),
+        "remaining": plain(max(ZERO, quota.limit - crossing.used)),
+        "overage_allowed": shape.overage is not Overage.DENY,
+        "limit_type": shape.limit_type.value,
+        "event_quota_window": shape.event_quota_window.value,
+        "reset_at": None if quota.reset_at is None else format_instant(quota.reset_at),
+    }

@@ -1,0 +1,151 @@
+"""The SQL of counters."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import select, tuple_
+
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.storage import Tx
+
+from .event_models import CounterKey, Tally
+from .event_tables import counter_members, counters
+
+_CHUNK: Final = 200
+_KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
+
+
+def lock(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> dict[CounterKey, Tally]:
+    """Return what these counters have counted; nobody else changes them before the commit.
+
+    A counter that does not exist yet is made first, so that there is a row to lock.
+    """
+    wanted = sorted(set(keys), key=_order)
+    if not tx.is_sqlite and wanted:  # on SQLite there is one writer
+        rows = [_to_row(space, key, Tally()) for key in wanted]
+        tx.connection.execute(tx.insert(counters).on_conflict_do_nothing(), rows)
+    found = read(tx, space, wanted, for_update=not tx.is_sqlite)
+    return {key: found.get(key, Tally()) for key in wanted}
+
+
+def read(
+    tx: Tx, space: SpaceId, keys: Sequence[CounterKey], *, for_update: bool = False
+) -> dict[CounterKey, Tally]:
+    """Return the counters that exist among these."""
+    t = counters.c
+    columns = tuple_(t.subscription_id, t.meter_id, t.window, t.start)
+    found = {}
+    for start in range(0, len(keys), _CHUNK):
+        chunk = [
+            (key.subscription_id, key.meter_id, key.window, key.start)
+            for key in keys[start : start + _CHUNK]
+        ]
+        query = select(counters).where(t.space_id == space, columns.in_(chunk))
+        if for_update:
+            order = (t.subscription_id, t.meter_id, t.window, t.start)
+            query = query.order_by(*order).with_for_update()
+        for row in tx.execute(query).mappings():
+            found[_key(row)] = _tally(row)
+    return found
+
+
+def list_windows(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    subscription_id: str,
+    meter_id: str,
+    window: str,
+    start: datetime,
+    end: datetime,
+) -> list[tuple[datetime, Tally]]:
+    """Return the counters of one kind of window that start in [start, end), in order."""
+    t = counters.c
+    query = (
+        select(counters)
+        .where(
+            t.space_id == space,
+            t.subscription_id == subscription_id,
+            t.meter_id == meter_id,
+            t.window == window,
+            t.start >= start,
+            t.start < end,
+        )
+        .order_by(t.start)
+    )
+    return [(row["start"], _tally(row)) for row in tx.execute(query).mappings()]
+
+
+def scan(tx: Tx, space: SpaceId) -> Iterable[tuple[CounterKey, Tally]]:
+    query = select(counters).where(counters.c.space_id == space)
+    for row in tx.execute(query).mappings():
+        yield _key(row), _tally(row)
+
+
+def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
+    if not tallies:
+        return
+    insert = tx.insert(counters)
+    names = [column.name for column in counters.columns if column.name not in _KEY]
+    changes = {name: insert.excluded[name] for name in names}
+    upsert = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
+    rows = [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)]
+    tx.connection.execute(upsert, rows)
+
+
+def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Iterable[str]) -> int:
+    """Remember the members of a unique_count; return how many were new."""
+    prints = sorted({sha256(member.encode()).digest()[:16] for member in members})
+    row = {
+        "space_id": space,
+        "subscription_id": key.subscription_id,
+        "meter_id": key.meter_id,
+        "window": key.window,
+        "start": key.start,
+    }
+    fresh = 0
+    insert = tx.insert(counter_members).on_conflict_do_nothing()
+    for member in prints:
+        fresh += tx.execute(insert.values({**row, "member": member})).rowcount
+    return fresh
+
+
+def _order(key: CounterKey) -> tuple[str, str, str, datetime]:
+    return key.subscription_id, key.meter_id, key.window, key.start
+
+
+def _key(row: Mapping[Any, Any]) -> CounterKey:
+    return CounterKey(row["subscription_id"], row["meter_id"], row["window"], row["start"])
+
+
+def _tally(row: Mapping[Any, Any]) -> Tally:
+    return Tally(
+        events=row["events"],
+        total=row["total"],
+        highest=row["highest"],
+        lowest=row["lowest"],
+        latest=row["latest"],
+        latest_at=row["latest_at"],
+        members=row["members"],
+        version=row["version"],
+    )
+
+
+def _to_row(space: SpaceId, key: CounterKey, tally: Tally) -> dict[str, Any]:
+    return {
+        "space_id": space,
+        "subscription_id": key.subscription_id,
+        "meter_id": key.meter_id,
+        "window": key.window,
+        "start": key.start,
+        "events": tally.events,
+        "total": tally.total,
+        "highest": tally.highest,
+        "lowest": tally.lowest,
+        "latest": tally.latest,
+        "latest_at": tally.latest_at,
+        "members": tally.members,
+        "version": tally.version,
+    }

@@ -1,0 +1,304 @@
+"""The SQL of event rows: bulk writes in each database's own way, reads in common SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import Select, bindparam, func, select, tuple_, update
+from sqlalchemy import text as sql
+
+from tallybook.server.kernel.clock import from_micros, to_micros
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import ZERO, plain
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, fetch
+
+from .event_models import Event, EventStatus, Owner
+from .event_tables import POSITIONS_A_BLOCK, event_positions, events
+
+COLUMNS: Final = tuple(column.name for column in events.columns)
+_CHUNK: Final = 400
+_INSERT_SQLITE: Final = (
+    f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608
+    "ON CONFLICT (space_id, owner, key) DO NOTHING"
+)
+_POSTGRES_TYPES: Final = {
+    "position": "bigint", "space_id": "int", "owner": "bytea", "key": "text",
+    "content": "bigint", "at": "bigint", "received_at": "bigint", "status": "smallint",
+    "over_limit": "smallint", "meter": "bytea", "subscription": "bytea", "period": "int",
+    "agent": "bytea", "quantity": "numeric", "value": "numeric",
+}  # fmt: skip
+_INSERT_POSTGRES: Final = (
+    f"INSERT INTO events ({', '.join(COLUMNS)}) SELECT * FROM unnest("  # noqa: S608
+    + ", ".join(f"%s::{_POSTGRES_TYPES.get(name, 'text')}[]" for name in COLUMNS)
+    + ") ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
+)
+
+
+def pack(some_id: str | None) -> bytes | None:
+    """Return the 16 bytes of an id of ours."""
+    return None if some_id is None else bytes.fromhex(some_id[-32:])
+
+
+def _unpack(prefix: str, packed: bytes | None) -> str | None:
+    return None if packed is None else f"{prefix}_{bytes(packed).hex()}"
+
+
+def pack_owner(owner: Owner) -> bytes:
+    if owner.customer_id is not None:
+        return bytes.fromhex(owner.customer_id[-32:])
+    assert owner.customer_external_id is not None
+    return blake2b(owner.customer_external_id.encode(), digest_size=16).digest()
+
+
+def reserve_positions(tx: Tx, count: int) -> list[int]:
+    """Return rising positions for `count` new rows."""
+    if tx.is_sqlite:
+        last = tx.execute(select(func.max(events.c.position))).scalar() or 0
+        return list(range(last + 1, last + 1 + count))
+    positions: list[int] = []
+    while len(positions) < count:
+        first = tx.execute(select(event_positions.next_value())).scalar_one()
+        positions += range(first, first + POSITIONS_A_BLOCK)
+    return positions[:count]
+
+
+def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
+    """Insert the rows whose key is not taken; return the positions that were inserted.
+
+    Of two rows with one key the first wins. `rows` have rising positions.
+    """
+    if not rows:
+        return set()
+    values = [_to_values(space, row, text_numbers=tx.is_sqlite) for row in rows]
+    positions = {row.position for row in rows}
+    if tx.is_sqlite:
+        driver = tx.driver
+        before = driver.total_changes
+        driver.executemany(_INSERT_SQLITE, values)
+        if driver.total_changes - before == len(rows):
+            return positions
+        first, last = rows[0].position, rows[-1].position
+        stored = select(events.c.position).where(
+            events.c.space_id == space, events.c.position.between(first, last)
+        )
+        return set(tx.execute(stored).scalars())
+    with tx.driver.cursor() as cursor:
+        cursor.execute(_INSERT_POSTGRES, [list(column) for column in zip(*values, strict=True)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def find_by_keys(
+    tx: Tx, space: SpaceId, keys: Sequence[tuple[bytes, str]]
+) -> dict[tuple[bytes, str], Event]:
+    """Return the stored events that hold these (owner, key) pairs."""
+    found: dict[tuple[bytes, str], Event] = {}
+    t = events.c
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        query = select(events).where(t.space_id == space, tuple_(t.owner, t.key).in_(chunk))
+        for row in tx.execute(query).mappings():
+            found[(bytes(row["owner"]), row["key"])] = from_row(row)
+    return found
+
+
+def find_by_position(tx: Tx, space: SpaceId, position: int) -> Event | None:
+    t = events.c
+    query = select(events).where(t.space_id == space, t.position == position)
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else from_row(row)
+
+
+def mark_over_limit(tx: Tx, space: SpaceId, positions: Iterable[int]) -> None:
+    t = events.c
+    mine = (t.space_id == space, t.position == bindparam("row"))
+    rows = [{"row": position} for position in positions]
+    if rows:
+        tx.connection.execute(update(events).where(*mine).values(over_limit=1), rows)
+
+
+def _usage(
+    space: SpaceId,
+    customer_id: str,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    meter_id: str | None,
+    agent_id: str | None,
+) -> Select[Any]:
+    t = events.c
+    query = select(events).where(t.space_id == space, t.owner == pack(customer_id))
+    if start is not None:
+        query = query.where(t.at >= to_micros(start))
+    if end is not None:
+        query = query.where(t.at < to_micros(end))
+    if meter_id is not None:
+        query = query.where(t.meter == pack(meter_id))
+    if agent_id is not None:
+        query = query.where(t.agent == pack(agent_id))
+    return query
+
+
+def list_usage(
+    tx: Tx,
+    space: SpaceId,
+    customer_id: str,
+    page: PageRequest,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    meter_id: str | None = None,
+    agent_id: str | None = None,
+) -> Rows:
+    """A customer's events by event time; a page's key is the position."""
+    query = _usage(space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=agent_id)
+    return fetch(tx, query, page, key=events.c.position, sorts={"at": events.c.at}, default="at")
+
+
+def list_events(
+    tx: Tx, space: SpaceId, page: PageRequest, *, status: EventStatus | None = None
+) -> Rows:
+    """The space's events by receipt."""
+    query = select(events).where(events.c.space_id == space)
+    if status is not None:
+        query = query.where(events.c.status == status.value)
+    position = events.c.position
+    return fetch(tx, query, page, key=position, sorts={"position": position}, default="position")
+
+
+def scan_accepted(
+    tx: Tx,
+    space: SpaceId,
+    customer_id: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    meter_id: str | None = None,
+) -> Iterable[Event]:
+    """Every counted event of a customer in a span, by event time."""
+    query = _usage(
+        space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=None
+    ).where(events.c.status == EventStatus.ACCEPTED.value)
+    result = tx.execute(query.order_by(events.c.at, events.c.position))
+    for row in result.mappings():
+        yield from_row(row)
+
+
+def scan_subscribed(tx: Tx, space: SpaceId | None = None) -> Iterable[tuple[SpaceId, Event]]:
+    """Every event that a subscription counts, for `verify`."""
+    t = events.c
+    query = select(events).where(
+        t.status == EventStatus.ACCEPTED.value, t.subscription.is_not(None)
+    )
+    if space is not None:
+        query = query.where(t.space_id == space)
+    for row in tx.execute(query.order_by(t.position)).mappings():
+        yield SpaceId(row["space_id"]), from_row(row)
+
+
+def sum_by_meter(
+    tx: Tx,
+    space: SpaceId,
+    customer_id: str,
+    *,
+    start: datetime,
+    end: datetime,
+    meter_id: str | None,
+    by: Sequence[str],
+) -> list[tuple[str, dict[str, Any], int, Decimal]]:
+    """Return (meter id, group, events, sum of values) of a span, added up by the database."""
+    t = events.c
+    groups = [t.meter, *(t.agent for name in by if name == "agent")]
+    exact_sum = func.decimal_sum(t.value) if tx.is_sqlite else func.sum(t.value)
+    base = _usage(space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=None)
+    rows = base.where(t.status == EventStatus.ACCEPTED.value).with_only_columns(
+        *groups, func.count().label("events"), exact_sum.label("total")
+    )
+    made = []
+    for row in tx.execute(rows.group_by(*groups)).mappings():
+        meter = _unpack("mtr", row["meter"])
+        assert meter is not None
+        group = {"agent": _unpack("agt", row["agent"])} if "agent" in by else {}
+        total = ZERO if row["total"] is None else Decimal(str(row["total"]))
+        made.append((meter, group, row["events"], Decimal(plain(total))))
+    return made
+
+
+def any_for_meter(tx: Tx, space: SpaceId, meter_id: str) -> bool:
+    t = events.c
+    query = select(t.position).where(t.space_id == space, t.meter == pack(meter_id)).limit(1)
+    return tx.execute(query).first() is not None
+
+
+def quick_check(tx: Tx) -> str:
+    """Return `ok`, or what the database says is wrong with itself."""
+    if not tx.is_sqlite:
+        return "ok"
+    return str(tx.execute(sql("PRAGMA quick_check(1)")).scalar_one())
+
+
+def _to_values(space: SpaceId, event: Event, *, text_numbers: bool) -> tuple[Any, ...]:
+    number = _text_number if text_numbers else _same
+    return (
+        event.position,
+        space,
+        pack_owner(event.owner),
+        event.idempotency_key,
+        event.content,
+        to_micros(event.at),
+        to_micros(event.received_at),
+        event.status.value,
+        int(event.over_limit),
+        pack(event.meter_id),
+        pack(event.subscription_id),
+        event.period,
+        pack(event.agent_id),
+        number(event.quantity),
+        number(event.value),
+        event.member,
+        event.action_type,
+        event.owner.customer_external_id,
+        event.meter_ref,
+        event.agent_ref,
+        event.reason,
+        event.attributes,
+        event.metadata,
+    )
+
+
+def _text_number(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _same(value: Decimal | None) -> Decimal | None:
+    return value
+
+
+def from_row(row: Mapping[Any, Any]) -> Event:
+    external_id = row["customer_external_id"]
+    customer_id = _unpack("cus", row["owner"]) if external_id is None else None
+    return Event(
+        position=row["position"],
+        owner=Owner(customer_id, external_id),
+        meter_id=_unpack("mtr", row["meter"]),
+        meter_ref=row["meter_ref"],
+        quantity=row["quantity"],
+        value=row["value"],
+        member=row["member"],
+        at=from_micros(row["at"]),
+        received_at=from_micros(row["received_at"]),
+        idempotency_key=row["key"],
+        content=row["content"],
+        status=EventStatus(row["status"]),
+        reason=row["reason"],
+        subscription_id=_unpack("sub", row["subscription"]),
+        period=row["period"],
+        agent_id=_unpack("agt", row["agent"]),
+        agent_ref=row["agent_ref"],
+        action_type=row["action_type"],
+        attributes=row["attributes"],
+        metadata=row["metadata"],
+        over_limit=bool(row["over_limit"]),
+    )

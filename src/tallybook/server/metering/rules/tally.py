@@ -1,0 +1,38 @@
+"""Counting one more event, and putting two counts together."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from tallybook.server.kernel.money import EXACT
+from tallybook.server.metering.event_models import Tally
+
+
+def add(tally: Tally, value: Decimal, at: datetime) -> Tally:
+    """Return the tally with one more event.
+
+    Holds: the order in which events are added does not change the result.
+    """
+    latest, latest_at = tally.latest, tally.latest_at
+    if latest_at is None or at > latest_at or (at == latest_at and value > (latest or value)):
+        latest, latest_at = value, at
+    return Tally(
+        events=tally.events + 1,
+        total=EXACT.add(tally.total, value),
+        highest=value if tally.highest is None else max(tally.highest, value),
+        lowest=value if tally.lowest is None else min(tally.lowest, value),
+        latest=latest,
+        latest_at=latest_at,
+        members=tally.members,
+        version=tally.version,
+    )
+
+
+def add_members(tally: Tally, fresh: int, events: int) -> Tally:
+    """Return the tally of a unique_count meter with `fresh` members not seen before."""
+    return replace(tally, events=tally.events + events, members=tally.members + fresh)
+
+
+def changed(before: Tally, after: Tally) -> Tally:
+    """Return `after` with the next version, or `before` itself when nothing was counted."""
+    return before if after == before else replace(after, version=before.version + 1)
