@@ -9,10 +9,10 @@ from fastapi import APIRouter, FastAPI
 from tallybook.server.identity import service as identity
 from tallybook.server.storage import Database
 
-from . import customers, openapi, problems
+from . import customers, openapi, operator, problems
 from .middleware import Envelope
 
-ROUTERS: tuple[APIRouter, ...] = (customers.router,)
+ROUTERS: tuple[APIRouter, ...] = (customers.router, operator.router)
 PREFIX = "/api/v1"
 
 

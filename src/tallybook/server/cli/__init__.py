@@ -1,0 +1,1 @@
+"""The command line: serve, migrate, doctor, and what an operator does."""

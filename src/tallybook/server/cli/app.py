@@ -1,0 +1,79 @@
+"""The command `tallybook` and its nouns."""
+
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tallybook import APIStatusError, TallybookError
+from tallybook.server.kernel.errors import Refusal
+
+from . import keys, markets, migrate, projects, serve
+from .errors import Failure
+
+
+class _Commands(TyperGroup):
+    """Turns what a command refuses into one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            _say(str(failure))
+            raise typer.Exit(failure.exit_code) from None
+        except Refusal as refusal:
+            _say(_sentence(refusal.message, refusal.errors, refusal.details.get("hint")))
+            raise typer.Exit(1) from None
+        except APIStatusError as error:
+            hint = error.body.get("hint") if isinstance(error.body, dict) else None
+            said = _sentence(error.message, error.errors, hint)
+            _say(f"{said} ({error.code or error.status_code})")
+            raise typer.Exit(1) from None
+        except TallybookError as error:
+            _say(str(error))
+            raise typer.Exit(1) from None
+
+
+def _sentence(message: str, fields: Iterable[Any], hint: str | None) -> str:
+    parts = [message, *(f"{field.pointer}: {field.detail}." for field in fields)]
+    return " ".join([*parts, *([f"{hint}."] if hint else [])])
+
+
+def _say(text: str) -> None:
+    typer.echo(f"tallybook: {' '.join(text.split())}", err=True)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="tallybook",
+    help="Self-hosted usage billing: meter, rate, invoice and explain, to the cent.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("serve")(serve.serve)
+app.command("migrate")(migrate.migrate)
+app.add_typer(projects.app, name="projects")
+app.add_typer(keys.app, name="keys")
+app.add_typer(markets.app, name="markets")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"tallybook {version('tallybook')}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line of this process. What it writes is for its user alone."""
+    os.umask(0o077)
+    app(prog_name="tallybook")

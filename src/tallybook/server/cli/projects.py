@@ -1,0 +1,47 @@
+"""`tallybook projects`."""
+
+from typing import Annotated
+
+import typer
+
+from . import output
+from .flags import Database, DataDir
+from .output import AsJson
+from .settings import load
+
+app = typer.Typer(no_args_is_help=True, help="Businesses that bill; each has two spaces.")
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the business is called.")],
+    currency: Annotated[
+        str, typer.Option(help="ISO 4217 code: the currency of market `global`.")
+    ] = "USD",
+    timezone: Annotated[
+        str, typer.Option(help="IANA time zone, where the project's days begin.")
+    ] = "UTC",
+    data_dir: DataDir = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a project, with a live and a test key that are shown only once."""
+    from .operator_calls import call
+
+    settings = load(data_dir=data_dir, database_url=database)
+    body = {"name": name, "currency": currency, "timezone": timezone}
+    made = call(settings, "POST", "/projects", body)
+    output.show(made, output.pairs(made, "project_id", "live_key", "test_key"), as_json=as_json)
+    if not as_json:
+        output.note("Keep the keys: they are not shown again.")
+
+
+@app.command("list")
+def list_all(data_dir: DataDir = None, database: Database = None, as_json: AsJson = False) -> None:
+    """List all projects."""
+    from .operator_calls import call
+
+    found = call(load(data_dir=data_dir, database_url=database), "GET", "/projects")["data"]
+    names = ("id", "name", "currency", "timezone", "created_at")
+    rows = ([project[name] for name in names] for project in found)
+    output.show_table(found, names, rows, as_json=as_json)

@@ -1,0 +1,104 @@
+"""Where a command's settings come from: flags, the environment, `tallybook.toml`, defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import WrongUsage
+
+DEFAULT_DATA_DIR: Final = "tallybook-data"
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8787
+FILE_NAME: Final = "tallybook.toml"
+DATABASE_NAME: Final = "tallybook.db"
+NAMES: Final = ("data_dir", "database_url", "host", "port", "base_url", "api_key")
+_POSTGRES: Final = ("postgresql:", "postgres:", "postgresql+psycopg:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a command works with. `home` holds the lock and what a running server tells."""
+
+    data_dir: Path
+    database_url: str = field(repr=False)  # may hold a password
+    host: str
+    port: int
+    base_url: str | None
+    api_key: str | None = field(repr=False)
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of the embedded database; None with PostgreSQL."""
+        if not self.database_url.startswith("sqlite:"):
+            return None
+        return Path(self.database_url.removeprefix("sqlite:///")).absolute()
+
+    @property
+    def home(self) -> Path:
+        """The directory that one server has for itself."""
+        path = self.sqlite_path
+        return self.data_dir if path is None else path.parent
+
+
+def resolve(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Mapping[str, Any]
+) -> Settings:
+    """Return the settings; a flag wins over the environment, that over the file.
+
+    None and an empty variable count as not given. Errors: WrongUsage.
+    """
+    if unknown := sorted(file.keys() - set(NAMES)):
+        raise WrongUsage(f"{FILE_NAME}: no setting {unknown[0]!r}; there are {', '.join(NAMES)}")
+    chosen: dict[str, Any] = {}
+    for name in NAMES:
+        given = (flags.get(name), environment.get(f"TALLYBOOK_{name.upper()}") or None)
+        chosen[name] = next((value for value in given if value is not None), file.get(name))
+    data_dir = Path(str(chosen["data_dir"] or DEFAULT_DATA_DIR)).expanduser().absolute()
+    return Settings(
+        data_dir=data_dir,
+        database_url=_database_url(chosen["database_url"], data_dir),
+        host=str(chosen["host"] or DEFAULT_HOST),
+        port=_port(DEFAULT_PORT if chosen["port"] is None else chosen["port"]),
+        base_url=chosen["base_url"],
+        api_key=chosen["api_key"],
+    )
+
+
+def load(**flags: Any) -> Settings:
+    """Return the settings of this process. Errors: WrongUsage."""
+    path = Path(os.environ.get("TALLYBOOK_CONFIG") or FILE_NAME)
+    file: Mapping[str, Any] = {}
+    if path.exists():
+        try:
+            file = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise WrongUsage(f"{path} cannot be read: {error}") from None
+    elif "TALLYBOOK_CONFIG" in os.environ:
+        raise WrongUsage(f"TALLYBOOK_CONFIG: there is no file {path}")
+    return resolve(flags, os.environ, file)
+
+
+def _database_url(given: Any, data_dir: Path) -> str:
+    if given is None:
+        return f"sqlite:///{data_dir / DATABASE_NAME}"
+    url = str(given)
+    if not url.startswith(("sqlite:///", *_POSTGRES)):
+        kind = url.split(":", 1)[0]
+        raise WrongUsage(
+            f"{kind!r} is no database that Tallybook knows: "
+            "use sqlite:///path/to/file.db or postgresql://user@host/name"
+        )
+    return url
+
+
+def _port(given: Any) -> int:
+    try:
+        port = int(given)
+    except (TypeError, ValueError):
+        port = -1
+    if not 0 <= port <= 65535:
+        raise WrongUsage(f"the port must be a number from 0 to 65535, not {given!r}")
+    return port

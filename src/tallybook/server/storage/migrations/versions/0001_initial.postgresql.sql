@@ -1,0 +1,701 @@
+CREATE SEQUENCE event_positions INCREMENT BY 1000 START WITH 1;
+
+CREATE TABLE secrets (
+  name TEXT NOT NULL,
+  value BYTEA NOT NULL,
+  CONSTRAINT pk_secrets PRIMARY KEY (name)
+);
+
+CREATE TABLE idempotency_records (
+  space_id INTEGER NOT NULL,
+  route TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint BYTEA NOT NULL,
+  status INTEGER NOT NULL,
+  body BYTEA NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_idempotency_records PRIMARY KEY (space_id, route, key)
+);
+
+CREATE INDEX ix_idempotency_records_created_at ON idempotency_records (created_at);
+
+CREATE TABLE outbox (
+  position BIGSERIAL NOT NULL,
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  data JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_outbox PRIMARY KEY (position),
+  CONSTRAINT uq_outbox_space_id_object_id_sequence UNIQUE (space_id, object_id, sequence),
+  CONSTRAINT uq_outbox_id UNIQUE (id)
+);
+
+CREATE TABLE due_work (
+  space_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  due_at BIGINT NOT NULL,
+  lease_until BIGINT,
+  fence BIGINT NOT NULL,
+  attempts INTEGER NOT NULL,
+  last_error TEXT,
+  parked INTEGER NOT NULL,
+  CONSTRAINT pk_due_work PRIMARY KEY (space_id, kind, subject_id)
+);
+
+CREATE INDEX ix_due_work_parked_due_at ON due_work (parked, due_at);
+
+CREATE TABLE projects (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  default_currency TEXT NOT NULL,
+  settings JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_projects PRIMARY KEY (id)
+);
+
+CREATE TABLE customers (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  external_id TEXT,
+  name TEXT NOT NULL,
+  type TEXT NOT NULL,
+  status TEXT NOT NULL,
+  email TEXT,
+  phone TEXT,
+  currency TEXT,
+  taxes JSONB,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  archived_at BIGINT,
+  CONSTRAINT pk_customers PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
+
+CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
+
+CREATE TABLE ledger_accounts (
+  id TEXT NOT NULL,
+  space_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  balance_micros BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  CONSTRAINT pk_ledger_accounts PRIMARY KEY (id),
+  CONSTRAINT uq_ledger_accounts_space_id_name UNIQUE (space_id, name)
+);
+
+CREATE TABLE ledger_transactions (
+  id TEXT NOT NULL,
+  space_id INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  fingerprint BYTEA NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_ledger_transactions PRIMARY KEY (id),
+  CONSTRAINT uq_ledger_transactions_space_id_key UNIQUE (space_id, key)
+);
+
+CREATE INDEX ix_ledger_transactions_space_id_reference ON ledger_transactions (space_id, reference);
+
+CREATE TABLE ledger_entries (
+  space_id INTEGER NOT NULL,
+  account_id TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  transaction_id TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  balance_before_micros BIGINT NOT NULL,
+  balance_after_micros BIGINT NOT NULL,
+  CONSTRAINT pk_ledger_entries PRIMARY KEY (account_id, version),
+  CONSTRAINT ck_ledger_entries_adds_up CHECK (balance_before_micros + amount_micros = balance_after_micros)
+);
+
+CREATE INDEX ix_ledger_entries_transaction_id ON ledger_entries (transaction_id);
+
+CREATE TABLE ledger_requests (
+  space_id INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint BYTEA NOT NULL,
+  object_id TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_ledger_requests PRIMARY KEY (space_id, operation, key)
+);
+
+CREATE TABLE events (
+  position BIGINT NOT NULL,
+  space_id INTEGER NOT NULL,
+  owner BYTEA NOT NULL,
+  key TEXT NOT NULL,
+  content BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  status SMALLINT NOT NULL,
+  over_limit SMALLINT NOT NULL,
+  meter BYTEA,
+  subscription BYTEA,
+  period INTEGER,
+  agent BYTEA,
+  quantity NUMERIC(36, 12) NOT NULL,
+  value NUMERIC(36, 12),
+  member TEXT,
+  action_type TEXT,
+  customer_external_id TEXT,
+  meter_ref TEXT,
+  agent_ref TEXT,
+  reason TEXT,
+  attributes TEXT,
+  metadata TEXT,
+  CONSTRAINT pk_events PRIMARY KEY (position)
+);
+
+CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
+
+CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
+
+CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, key);
+
+CREATE TABLE counters (
+  space_id INTEGER NOT NULL,
+  subscription_id TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  "window" TEXT NOT NULL,
+  start BIGINT NOT NULL,
+  events BIGINT NOT NULL,
+  total NUMERIC(36, 12) NOT NULL,
+  highest NUMERIC(36, 12),
+  lowest NUMERIC(36, 12),
+  latest NUMERIC(36, 12),
+  latest_at BIGINT,
+  members BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  CONSTRAINT pk_counters PRIMARY KEY (space_id, subscription_id, meter_id, "window", start)
+);
+
+CREATE TABLE counter_members (
+  space_id INTEGER NOT NULL,
+  subscription_id TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  "window" TEXT NOT NULL,
+  start BIGINT NOT NULL,
+  member BYTEA NOT NULL,
+  CONSTRAINT pk_counter_members PRIMARY KEY (space_id, subscription_id, meter_id, "window", start, member)
+);
+
+CREATE TABLE payments (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  status TEXT NOT NULL,
+  source TEXT NOT NULL,
+  payment_method TEXT,
+  payment_date TEXT,
+  description TEXT,
+  notes TEXT,
+  failure_reason TEXT,
+  external_transaction_id TEXT,
+  invoice_id TEXT,
+  contract_id TEXT,
+  wallet_id TEXT,
+  credits_micros BIGINT,
+  refunded_micros BIGINT NOT NULL,
+  completed_at BIGINT,
+  version INTEGER NOT NULL,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_payments PRIMARY KEY (id),
+  CONSTRAINT ck_payments_positive CHECK (amount_micros > 0),
+  CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
+);
+
+CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
+
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
+
+CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
+
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
+
+CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
+
+CREATE TABLE wallets (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  currency TEXT NOT NULL,
+  conversion_rate NUMERIC(36, 12) NOT NULL,
+  is_default BOOLEAN NOT NULL,
+  balance_micros BIGINT NOT NULL,
+  floor_micros BIGINT NOT NULL,
+  overdraft_value_micros BIGINT NOT NULL,
+  allow_negative_balance BOOLEAN NOT NULL,
+  auto_recharge_enabled BOOLEAN NOT NULL,
+  auto_recharge_threshold_micros BIGINT,
+  auto_recharge_amount_micros BIGINT,
+  version BIGINT NOT NULL,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_wallets PRIMARY KEY (id),
+  CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
+);
+
+CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
+
+CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
+
+CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+
+CREATE TABLE spaces (
+  id SERIAL NOT NULL,
+  project_id TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  clock_at BIGINT,
+  CONSTRAINT pk_spaces PRIMARY KEY (id),
+  CONSTRAINT uq_spaces_project_id_mode UNIQUE (project_id, mode),
+  FOREIGN KEY(project_id) REFERENCES projects (id)
+);
+
+CREATE TABLE refunds (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  payment_id TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT,
+  external_refund_id TEXT,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_refunds PRIMARY KEY (id),
+  CONSTRAINT ck_refunds_positive CHECK (amount_micros > 0),
+  CONSTRAINT uq_refunds_space_id_external_refund_id UNIQUE (space_id, external_refund_id),
+  FOREIGN KEY(payment_id) REFERENCES payments (id)
+);
+
+CREATE INDEX ix_refunds_payment_id ON refunds (space_id, payment_id);
+
+CREATE TABLE wallet_grants (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  wallet_id TEXT NOT NULL,
+  credit_type TEXT NOT NULL,
+  credits_micros BIGINT NOT NULL,
+  remaining_micros BIGINT NOT NULL,
+  paid_micros BIGINT NOT NULL,
+  value_micros BIGINT NOT NULL,
+  priority INTEGER NOT NULL,
+  effective_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  has_landed BOOLEAN NOT NULL,
+  transaction_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  source TEXT NOT NULL,
+  payment_id TEXT,
+  reference TEXT,
+  description TEXT,
+  idempotency_key TEXT,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_wallet_grants PRIMARY KEY (id),
+  CONSTRAINT ck_wallet_grants_remaining CHECK (remaining_micros >= 0 AND remaining_micros <= credits_micros),
+  CONSTRAINT ck_wallet_grants_value CHECK (value_micros >= 0 AND value_micros <= paid_micros),
+  FOREIGN KEY(wallet_id) REFERENCES wallets (id)
+);
+
+CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
+
+CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
+
+CREATE TABLE wallet_transactions (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  wallet_id TEXT NOT NULL,
+  position BIGINT NOT NULL,
+  type TEXT NOT NULL,
+  credit_type TEXT,
+  amount_micros BIGINT NOT NULL,
+  credits_micros BIGINT NOT NULL,
+  balance_after_micros BIGINT NOT NULL,
+  purchased_micros BIGINT NOT NULL,
+  source TEXT NOT NULL,
+  reference TEXT,
+  description TEXT,
+  idempotency_key TEXT,
+  payment_id TEXT,
+  grant_id TEXT,
+  invoice_id TEXT,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_wallet_transactions PRIMARY KEY (id),
+  CONSTRAINT uq_wallet_transactions_wallet_id_position UNIQUE (wallet_id, position),
+  FOREIGN KEY(wallet_id) REFERENCES wallets (id)
+);
+
+CREATE INDEX ix_wallet_transactions_wallet_id ON wallet_transactions (space_id, wallet_id, position);
+
+CREATE TABLE markets (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  is_default INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_markets PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_markets_space_id_key UNIQUE (space_id, key),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_markets_space_id_created_at ON markets (space_id, created_at, id);
+
+CREATE TABLE balances (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  is_default INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_balances PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_balances_space_id_currency UNIQUE (space_id, currency),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE plans (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  target_audience TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  category TEXT NOT NULL,
+  plan_type TEXT NOT NULL,
+  billing_period TEXT NOT NULL,
+  trial_available INTEGER NOT NULL,
+  trial_days INTEGER,
+  status TEXT NOT NULL,
+  parent_plan_id TEXT,
+  features JSONB NOT NULL,
+  metadata JSONB NOT NULL,
+  version INTEGER NOT NULL,
+  version_id TEXT NOT NULL,
+  default_price_id TEXT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_plans PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_plans_space_id_key UNIQUE (space_id, key),
+  FOREIGN KEY(space_id, parent_plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_plans_space_id_created_at ON plans (space_id, created_at, id);
+
+CREATE TABLE agents (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  external_id TEXT,
+  name TEXT NOT NULL,
+  description TEXT,
+  status TEXT NOT NULL,
+  tags JSONB NOT NULL,
+  config JSONB NOT NULL,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_agents PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
+
+CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
+
+CREATE TABLE meters (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  aggregation TEXT NOT NULL,
+  unit_label TEXT,
+  value_field TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  cost_type TEXT,
+  cost_per_unit NUMERIC(36, 12),
+  category TEXT,
+  metadata JSONB NOT NULL,
+  events_seen INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_meters PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_meters_space_id_key UNIQUE (space_id, key),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_meters_space_id_created_at ON meters (space_id, created_at, id);
+
+CREATE TABLE api_keys (
+  id TEXT NOT NULL,
+  space_id INTEGER NOT NULL,
+  digest BYTEA NOT NULL,
+  scope TEXT NOT NULL,
+  name TEXT,
+  hint TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  revoked_at BIGINT,
+  CONSTRAINT pk_api_keys PRIMARY KEY (id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id),
+  CONSTRAINT uq_api_keys_digest UNIQUE (digest)
+);
+
+CREATE TABLE plan_versions (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  plan_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  change TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_plan_versions PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_plan_versions_space_id_plan_id_version UNIQUE (space_id, plan_id, version),
+  FOREIGN KEY(space_id, plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE plan_prices (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  plan_id TEXT NOT NULL,
+  market_id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  base_price NUMERIC(36, 12) NOT NULL,
+  billing_period TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_plan_prices PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_plan_prices_space_id_plan_id_market_id_billing_period UNIQUE (space_id, plan_id, market_id, billing_period),
+  FOREIGN KEY(space_id, plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id, market_id) REFERENCES markets (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_plan_prices_space_id_market_id ON plan_prices (space_id, market_id, billing_period);
+
+CREATE TABLE plan_charges (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  plan_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  charge_type TEXT NOT NULL,
+  amount NUMERIC(36, 12) NOT NULL,
+  billing_period TEXT,
+  meter_id TEXT,
+  market_id TEXT,
+  archived_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_plan_charges PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id, plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id, meter_id) REFERENCES meters (space_id, id),
+  FOREIGN KEY(space_id, market_id) REFERENCES markets (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, key) WHERE archived_at IS NULL;
+
+CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
+
+CREATE TABLE agent_actions (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  action_type TEXT NOT NULL,
+  description TEXT,
+  billable_meter_id TEXT NOT NULL,
+  fte_equivalent NUMERIC(36, 12),
+  revenue_per_unit NUMERIC(36, 12),
+  default_price NUMERIC(36, 12),
+  archived_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_agent_actions PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id, agent_id) REFERENCES agents (space_id, id),
+  FOREIGN KEY(space_id, billable_meter_id) REFERENCES meters (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
+
+CREATE INDEX ix_agent_actions_space_id_agent_id ON agent_actions (space_id, agent_id, created_at, id);
+
+CREATE TABLE subscriptions (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  contract_id TEXT NOT NULL,
+  contract_version INTEGER NOT NULL,
+  next_version INTEGER,
+  plan_id TEXT NOT NULL,
+  plan_key TEXT NOT NULL,
+  plan_version_id TEXT NOT NULL,
+  market_id TEXT NOT NULL,
+  market_key TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  billing_period TEXT NOT NULL,
+  status TEXT NOT NULL,
+  collection_method TEXT NOT NULL,
+  payment_terms_days INTEGER NOT NULL,
+  opening JSONB NOT NULL,
+  started_at BIGINT,
+  anchor BIGINT,
+  current_period INTEGER,
+  current_period_start BIGINT,
+  current_period_end BIGINT,
+  trial_end BIGINT,
+  trial_plan_id TEXT,
+  end_date BIGINT,
+  cancel_at BIGINT,
+  canceled_at BIGINT,
+  cancel_reason TEXT,
+  ended_at BIGINT,
+  suspended_at BIGINT,
+  suspend_reason TEXT,
+  suspended_from TEXT,
+  resume_at BIGINT,
+  scheduled_change JSONB,
+  metadata JSONB NOT NULL,
+  version INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_subscriptions PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id, plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id),
+  FOREIGN KEY(customer_id) REFERENCES customers (id)
+);
+
+CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
+
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+
+CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
+
+CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
+
+CREATE TABLE meter_prices (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  plan_id TEXT NOT NULL,
+  plan_price_id TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  agent_action_id TEXT,
+  shape JSONB NOT NULL,
+  tiers JSONB NOT NULL,
+  metadata JSONB NOT NULL,
+  archived_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_meter_prices PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id, plan_id) REFERENCES plans (space_id, id),
+  FOREIGN KEY(space_id, plan_price_id) REFERENCES plan_prices (space_id, id),
+  FOREIGN KEY(space_id, meter_id) REFERENCES meters (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
+
+CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
+
+CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
+
+CREATE TABLE agent_action_costs (
+  space_id INTEGER NOT NULL,
+  action_id TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  CONSTRAINT pk_agent_action_costs PRIMARY KEY (space_id, action_id, meter_id),
+  FOREIGN KEY(space_id, action_id) REFERENCES agent_actions (space_id, id),
+  FOREIGN KEY(space_id, meter_id) REFERENCES meters (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_agent_action_costs_space_id_meter_id ON agent_action_costs (space_id, meter_id);
+
+CREATE TABLE subscription_periods (
+  space_id INTEGER NOT NULL,
+  subscription_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  start BIGINT NOT NULL,
+  "end" BIGINT NOT NULL,
+  cycle_start BIGINT NOT NULL,
+  cycle_end BIGINT NOT NULL,
+  is_trial INTEGER NOT NULL,
+  contract_version INTEGER NOT NULL,
+  is_closed INTEGER NOT NULL,
+  CONSTRAINT pk_subscription_periods PRIMARY KEY (space_id, subscription_id, number),
+  FOREIGN KEY(space_id, subscription_id) REFERENCES subscriptions (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE contracts (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  start_date TEXT,
+  end_date TEXT,
+  metadata JSONB NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_contracts PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id, subscription_id) REFERENCES subscriptions (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id),
+  FOREIGN KEY(customer_id) REFERENCES customers (id)
+);
+
+CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
+
+CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
+
+CREATE TABLE contract_versions (
+  space_id INTEGER NOT NULL,
+  contract_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  terms JSONB NOT NULL,
+  plan_terms JSONB,
+  base_price NUMERIC(36, 12),
+  meter_overrides JSONB NOT NULL,
+  notes TEXT,
+  effective_at BIGINT,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_contract_versions PRIMARY KEY (space_id, contract_id, version),
+  FOREIGN KEY(space_id, contract_id) REFERENCES contracts (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
