@@ -106,8 +106,9 @@ class Plan:
     trial_available: bool
     trial_days: int | None
     status: PlanStatus
-    parent_plan_id: PlanId | None
-    features: tuple[str, ...]
+    parent_plan_id: PlanId | None  # of an addon
+    parent_plan_key: str | None
+    features: tuple[str, ...]  # boolean ones: a subscriber has them or has not
     metadata: Mapping[str, Any]
     version: int
     version_id: str
@@ -147,8 +148,9 @@ class MeterPrice:
     id: MeterPriceId
     plan_id: PlanId
     plan_price_id: PlanPriceId
-    meter_id: MeterId
-    meter_key: str
+    market_key: str
+    billing_period: BillingPeriod
+    meter: Meter
     agent_action_id: str | None
     shape: PriceShape
     tiers: tuple[TierRow, ...]
@@ -169,8 +171,7 @@ class PlanCharge:
     charge_type: ChargeType
     amount: Decimal  # major currency units; of metered charges per unit
     billing_period: BillingPeriod | None  # None: the price's
-    meter_id: MeterId | None
-    meter_key: str | None
+    meter: Meter | None  # of metered charges
     market_id: str | None
     market_key: str | None
     market_currency: str | None

@@ -1,0 +1,1 @@
+"""All of the catalog's SQL."""
