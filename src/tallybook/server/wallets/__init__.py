@@ -1,0 +1,1 @@
+"""Prepaid credit: wallets, grants, burn-down, top-ups, auto-recharge."""

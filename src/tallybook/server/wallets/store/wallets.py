@@ -1,0 +1,193 @@
+"""Wallets in the database."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, func, select, update
+
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.ledger.rules.postings import AMOUNT_MAX
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.wallets.models import Wallet
+from tallybook.server.wallets.tables import grants, transactions, wallets
+
+_SORTS = {"created_at": wallets.c.created_at, "name": wallets.c.name}
+LOWEST: Final = -AMOUNT_MAX  # where a wallet ends that may be negative
+
+
+def add(tx: Tx, space: SpaceId, wallet: Wallet) -> bool:
+    """Insert a wallet; False if its name, or its place as the default, is taken."""
+    row = {"space_id": space, "balance_micros": 0, "overdraft_value_micros": 0, **_to_row(wallet)}
+    return bool(tx.execute(tx.insert(wallets).values(row).on_conflict_do_nothing()).rowcount)
+
+
+def save(tx: Tx, space: SpaceId, wallet: Wallet) -> None:
+    """Write what an update may change; the balance is not among it."""
+    t = wallets.c
+    mine = (t.space_id == space, t.id == wallet.id)
+    tx.execute(update(wallets).where(*mine).values(_to_row(wallet)))
+
+
+def move_balance(
+    tx: Tx,
+    space: SpaceId,
+    wallet: Wallet,
+    *,
+    credits_micros: int,
+    overdraft_value_micros: int,
+    floor_micros: int | None,
+    at: datetime,
+) -> Wallet | None:
+    """Change a balance in one guarded statement; None where it would pass the floor.
+
+    Without a floor only the ledger's own bounds hold.
+    """
+    t = wallets.c
+    lowest = LOWEST if floor_micros is None else floor_micros
+    guard = (
+        t.balance_micros >= lowest - credits_micros
+        if credits_micros < 0
+        else t.balance_micros <= AMOUNT_MAX - credits_micros
+    )
+    moved = (
+        update(wallets)
+        .where(t.space_id == space, t.id == wallet.id, guard)
+        .values(
+            balance_micros=t.balance_micros + credits_micros,
+            overdraft_value_micros=t.overdraft_value_micros + overdraft_value_micros,
+            version=t.version + 1,
+            updated_at=at,
+        )
+        .returning(*wallets.c)
+    )
+    row = tx.execute(moved).mappings().one_or_none()
+    return None if row is None else from_row(row)
+
+
+def find(tx: Tx, space: SpaceId, wallet_id: str) -> Wallet | None:
+    t = wallets.c
+    query = select(wallets).where(t.space_id == space, t.id == wallet_id)
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else from_row(row)
+
+
+def lock(tx: Tx, space: SpaceId, wallet_ids: Collection[str]) -> dict[str, Wallet]:
+    """Return the wallets, held until the commit; taken in the order of their ids."""
+    t = wallets.c
+    query = select(wallets).where(t.space_id == space, t.id.in_(wallet_ids)).order_by(t.id)
+    rows = tx.execute(_held(tx, query)).mappings()
+    return {row["id"]: from_row(row) for row in rows}
+
+
+def _held(tx: Tx, query: Select[Any]) -> Select[Any]:
+    return query if tx.is_sqlite else query.with_for_update()  # on SQLite there is one writer
+
+
+def find_default(tx: Tx, space: SpaceId, customer_id: str, currency: str) -> Wallet | None:
+    t = wallets.c
+    mine = (t.space_id == space, t.customer_id == customer_id, t.currency == currency)
+    row = tx.execute(select(wallets).where(*mine, t.is_default)).mappings().one_or_none()
+    return None if row is None else from_row(row)
+
+
+def name_taken(tx: Tx, space: SpaceId, customer_id: str, name: str, *, by_other_than: str) -> bool:
+    t = wallets.c
+    mine = (t.space_id == space, t.customer_id == customer_id, t.name == name)
+    return tx.execute(select(t.id).where(*mine, t.id != by_other_than)).first() is not None
+
+
+def list_of(tx: Tx, space: SpaceId, customer_id: str, currency: str | None) -> list[Wallet]:
+    """A customer's wallets in the order of paying: the default first, then by name."""
+    t = wallets.c
+    query = select(wallets).where(t.space_id == space, t.customer_id == customer_id)
+    if currency is not None:
+        query = query.where(t.currency == currency)
+    query = query.order_by(t.currency, t.is_default.desc(), t.name, t.id)
+    return [from_row(row) for row in tx.execute(query).mappings()]
+
+
+def list_page(tx: Tx, space: SpaceId, page: PageRequest, *, customer_id: str | None) -> Rows:
+    query = select(wallets).where(wallets.c.space_id == space)
+    if customer_id is not None:
+        query = query.where(wallets.c.customer_id == customer_id)
+    return fetch(tx, query, page, key=wallets.c.id, sorts=_SORTS)
+
+
+def list_all(tx: Tx, space: SpaceId | None) -> list[tuple[SpaceId, Wallet]]:
+    query = select(wallets).order_by(wallets.c.id)
+    if space is not None:
+        query = query.where(wallets.c.space_id == space)
+    return [(SpaceId(row["space_id"]), from_row(row)) for row in tx.execute(query).mappings()]
+
+
+def sum_statements(tx: Tx, space: SpaceId | None) -> dict[str, tuple[int, int]]:
+    """Per wallet: the sum of its statement and the number of lines."""
+    t = transactions.c
+    query = select(t.wallet_id, func.sum(t.credits_micros), func.count()).group_by(t.wallet_id)
+    if space is not None:
+        query = query.where(t.space_id == space)
+    found = {}
+    for row in tx.execute(query).all():
+        wallet_id, total, count = tuple(row)
+        found[wallet_id] = (int(total), int(count))
+    return found
+
+
+def sum_grants(tx: Tx, space: SpaceId | None) -> dict[str, int]:
+    """Per wallet: what remains of its landed grants."""
+    t = grants.c
+    total = func.sum(t.remaining_micros)
+    query = select(t.wallet_id, total).where(t.has_landed).group_by(t.wallet_id)
+    if space is not None:
+        query = query.where(t.space_id == space)
+    found = {}
+    for row in tx.execute(query).all():
+        wallet_id, total = tuple(row)
+        found[wallet_id] = int(total)
+    return found
+
+
+def _to_row(wallet: Wallet) -> dict[str, Any]:
+    return {
+        "id": wallet.id,
+        "customer_id": wallet.customer_id,
+        "name": wallet.name,
+        "description": wallet.description,
+        "currency": wallet.currency,
+        "conversion_rate": wallet.conversion_rate,
+        "is_default": wallet.is_default,
+        # A backstop. A wallet that may no longer be negative stays where it is until repaid.
+        "floor_micros": LOWEST if wallet.allow_negative_balance else min(0, wallet.balance_micros),
+        "allow_negative_balance": wallet.allow_negative_balance,
+        "auto_recharge_enabled": wallet.auto_recharge_enabled,
+        "auto_recharge_threshold_micros": wallet.auto_recharge_threshold_micros,
+        "auto_recharge_amount_micros": wallet.auto_recharge_amount_micros,
+        "version": wallet.version,
+        "metadata": dict(wallet.metadata),
+        "created_at": wallet.created_at,
+        "updated_at": wallet.updated_at,
+    }
+
+
+def from_row(row: Mapping[Any, Any]) -> Wallet:
+    return Wallet(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        name=row["name"],
+        description=row["description"],
+        currency=row["currency"],
+        conversion_rate=row["conversion_rate"],
+        is_default=bool(row["is_default"]),
+        balance_micros=row["balance_micros"],
+        overdraft_value_micros=row["overdraft_value_micros"],
+        allow_negative_balance=bool(row["allow_negative_balance"]),
+        auto_recharge_enabled=bool(row["auto_recharge_enabled"]),
+        auto_recharge_threshold_micros=row["auto_recharge_threshold_micros"],
+        auto_recharge_amount_micros=row["auto_recharge_amount_micros"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        version=row["version"],
+        metadata=row["metadata"],
+    )
