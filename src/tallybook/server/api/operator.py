@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from tallybook.server.catalog import service as catalog
+from tallybook.server.catalog.errors import KeyTaken
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.errors import ApiKeyNotFound, ProjectNotFound
 from tallybook.server.identity.models import ApiKey, Mode, Project, Scope
@@ -48,7 +50,7 @@ def create_project(body: wire.ProjectCreate, operator: Operator) -> Response:
 
     def work(tx: Tx) -> wire.ProjectCreated:
         at = clock.now()
-        project, spaces = identity.create_project(
+        project, spaces = catalog.create_project(
             tx, name=body.name, currency=body.currency, timezone=body.timezone, at=at
         )
         keys = {
@@ -133,6 +135,41 @@ def revoke_api_key(key_id: str, operator: Operator) -> Response:
         return _api_key(key, identity.get_space(tx, key.space).project_id)
 
     return _answer(operator.db.write_now(work))
+
+
+@router.post(
+    "/markets",
+    response_model=wire.MarketCreated,
+    status_code=201,
+    responses=responses(ProjectNotFound, KeyTaken),
+    operation_id="markets.create",
+)
+def create_market(body: wire.MarketCreate, operator: Operator) -> Response:
+    """Create a market, in the live and in the test space of a project."""
+
+    def work(tx: Tx) -> wire.MarketCreated:
+        project, name = _choose(tx, body.project), body.name or body.key
+        made = {
+            mode: catalog.create_market(
+                tx,
+                identity.find_space(tx, project.id, mode).id,
+                key=body.key,
+                name=name,
+                currency=body.currency,
+                at=clock.now(),
+            )
+            for mode in Mode
+        }
+        return wire.MarketCreated(
+            key=body.key,
+            name=name,
+            currency=body.currency,
+            project_id=project.id,
+            live_id=made[Mode.LIVE].id,
+            test_id=made[Mode.TEST].id,
+        )
+
+    return _answer(operator.db.write_now(work), 201)
 
 
 def _choose(tx: Tx, given: str | None) -> Project:
