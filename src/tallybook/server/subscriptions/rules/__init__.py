@@ -1,0 +1,1 @@
+"""States, periods, proration, and which subscription pays for what."""

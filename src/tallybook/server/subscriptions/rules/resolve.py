@@ -1,0 +1,57 @@
+"""Which subscription of a customer pays for a meter at a time.
+
+Source: semantics, choice 31; docs/subscriptions.md#several-subscriptions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from tallybook.server.catalog.models import MeterTerms
+from tallybook.server.kernel.money import EXACT
+from tallybook.server.subscriptions.models import Timeline, TimelinePeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """The subscription that a meter's usage counts for, and on which terms."""
+
+    timeline: Timeline
+    period: TimelinePeriod
+    meter: MeterTerms
+    included_units: Decimal  # its own, and those that its addons add
+    addons: tuple[Timeline, ...]  # that add some
+
+
+def find_paying(
+    timelines: Sequence[Timeline],
+    *,
+    meter_id: str,
+    at: datetime,
+    subscription_id: str | None = None,
+) -> Paying | None:
+    """Return the subscription that usage of a meter counts for; None: nobody pays for it.
+
+    The earliest started wins. An addon gives way to its parent plan where both price the meter,
+    and adds its included units to the parent's. A subscription that is named is the only choice.
+    Holds: usage counts for one subscription at most.
+    """
+    running = [
+        (timeline, period, meter)
+        for timeline in timelines
+        if (period := timeline.find_period(at)) is not None
+        and (meter := period.terms.find_meter(meter_id)) is not None
+    ]
+    running.sort(key=lambda found: (found[0].started_at, found[0].id))
+    plans = {period.terms.plan_id for _, period, _ in running}
+    for timeline, period, meter in running:
+        is_addition = period.terms.parent_plan_id in plans
+        wanted = not is_addition if subscription_id is None else timeline.id == subscription_id
+        if wanted:
+            adding = [a for a in running if a[1].terms.parent_plan_id == period.terms.plan_id]
+            included = meter.shape.included_units
+            for _, _, added in adding:
+                included = EXACT.add(included, added.shape.included_units)
+            return Paying(timeline, period, meter, included, tuple(a[0] for a in adding))
+    return None

@@ -1,0 +1,1 @@
+"""All of subscriptions' SQL: subscriptions, their periods, their contracts."""
