@@ -153,8 +153,7 @@ class WalletTransaction(Response):
 
 
 class WalletTransactionResult(Response):
-    """What an operation did. `idempotent` when its key had done it before."""
+    """What an operation did, and the wallet after it."""
 
     transaction: WalletTransaction
     wallet: Wallet
-    idempotent: bool = False

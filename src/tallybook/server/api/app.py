@@ -7,12 +7,18 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from tallybook.server.identity import service as identity
+from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
 
-from . import customers, openapi, operator, problems
+from . import customers, events, openapi, operator, problems, usage
 from .middleware import Envelope
 
-ROUTERS: tuple[APIRouter, ...] = (customers.router, operator.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    events.router,
+    usage.router,
+    operator.router,
+    customers.router,  # last: its paths end in an external id, which may hold slashes
+)
 PREFIX = "/api/v1"
 
 
@@ -46,6 +52,7 @@ def build_app(
     app.state.db = db
     app.state.pepper = db.write_now(identity.pepper)
     app.state.operator_token = operator_token
+    app.state.gate = Gate(db)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     openapi.install(app, PREFIX)

@@ -9,6 +9,12 @@ class PaymentNotFound(NotFound):
     code = "payment_not_found"
 
 
+class InvoiceNotFound(NotFound):
+    """There is no such invoice."""
+
+    code = "invoice_not_found"
+
+
 class IllegalPaymentTransition(Conflict):
     """A payment that is {current_state} cannot do this."""
 

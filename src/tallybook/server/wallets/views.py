@@ -73,11 +73,10 @@ def transaction_to_wire(line: Transaction, wallet: Wallet) -> wire.WalletTransac
     )
 
 
-def done_to_wire(done: Done, credits_micros: int | None = None) -> wire.WalletTransactionResult:
+def done_to_wire(done: Done, credits_micros: int) -> wire.WalletTransactionResult:
     return wire.WalletTransactionResult(
         transaction=transaction_to_wire(done.transaction, done.wallet),
         wallet=to_wire(done.wallet, credits_micros),
-        idempotent=done.replayed,
     )
 
 
