@@ -1,0 +1,1 @@
+"""What customers owe: lines, rounding, tax, states, numbers, and what explains each amount."""

@@ -1,0 +1,103 @@
+"""What an edit does to the figures of a draft, and what an added item does."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from tallybook.server.invoicing.errors import CurrencyNeedsLines, InvoiceFrozen
+from tallybook.server.invoicing.models import (
+    Figures,
+    Invoice,
+    InvoiceStatus,
+    Line,
+    LineKind,
+    NewLine,
+    TaxTerm,
+)
+from tallybook.server.kernel.errors import FieldError
+
+from .itemize import itemize
+from .lines import build_line, facts_of, in_currency, mismatch
+from .tax import terms_again
+from .totals import add_up, work_out
+
+
+def require_draft(invoice: Invoice) -> None:
+    """Errors: InvoiceFrozen."""
+    if invoice.status is not InvoiceStatus.DRAFT:
+        raise InvoiceFrozen(invoice_id=invoice.id, current_state=invoice.status.value)
+
+
+def with_figures(invoice: Invoice, figures: Figures) -> Invoice:
+    """Return the invoice with what was worked out."""
+    return replace(
+        invoice,
+        lines=figures.lines,
+        taxes=figures.taxes,
+        subtotal=figures.subtotal,
+        tax_total=figures.tax_total,
+        total=figures.total,
+    )
+
+
+def worked_out_again(
+    invoice: Invoice,
+    *,
+    currency: str,
+    lines: Sequence[NewLine] | None,
+    terms: Sequence[TaxTerm] | None,
+) -> Figures:
+    """Return a draft's figures after an edit; None leaves lines or taxes as they are.
+
+    Errors: those of `work_out`; CurrencyNeedsLines.
+    """
+    kept = terms_again(invoice.taxes) if terms is None else terms
+    if lines is None and currency == invoice.currency:
+        if terms is None:
+            return add_up(invoice.lines, kept, currency)
+        untaxed = [Decimal(0)] * len(invoice.lines)  # what taxes replace, those of lines too
+        return add_up(invoice.lines, kept, currency, own_taxes=untaxed)
+    if lines is None:
+        lines = [_anew(line, invoice.currency) for line in invoice.lines]
+    return work_out(lines, kept, currency)
+
+
+def _anew(line: Line, currency: str) -> NewLine:
+    """Return a line to be worked out in another currency, its prices read as they stand."""
+    if line.unit_price is None:
+        raise CurrencyNeedsLines(
+            currency=currency, errors=[FieldError("/line_items", "missing", "is needed")]
+        )
+    return NewLine(
+        **facts_of(line),  # type: ignore[arg-type]
+        id=line.id,
+        sort_order=line.sort_order,
+        discount=line.discount,
+    )
+
+
+def with_item(invoice: Invoice, new: NewLine) -> Figures:
+    """Return the figures of an invoice with one more line.
+
+    Holds: an invoice made from a total keeps it.
+    Errors: InvoiceFrozen; LumpTooSmall; those of `build_line`.
+    Source: semantics, choice 17.
+    """
+    lump = next((line for line in invoice.lines if line.kind is LineKind.LUMP), None)
+    after = max((line.sort_order for line in invoice.lines), default=-1) + 1
+    place = after if lump is None else lump.sort_order
+    terms = terms_again(invoice.taxes)
+    item = build_line(new, invoice.currency, sort_order=place)
+    given = None if new.tax is None else in_currency(new.tax, invoice.currency, pointer="/tax")
+    if invoice.is_lump and invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN):
+        if given and not terms:
+            raise mismatch(given, item.tax, pointer="/tax")
+        lines = itemize(invoice.lines, item, invoice.currency)
+        return add_up(sorted(lines, key=_place), terms, invoice.currency)
+    require_draft(invoice)
+    lines = sorted([*invoice.lines, replace(item, tax=given or item.tax)], key=_place)
+    return add_up(lines, terms, invoice.currency)
+
+
+def _place(line: Line) -> int:
+    return line.sort_order

@@ -1,0 +1,45 @@
+"""The door of invoicing: one function a use case, a file per kind of change."""
+
+from .creating import create_generated, create_manual
+from .editing import add_line_item, replace_lines, update
+from .issuing import (
+    fall_due,
+    finalize,
+    mark_past_due,
+    mark_uncollectible,
+    send,
+    void,
+)
+from .paying import apply_payment, reverse_payment
+from .reading import (
+    billed_before,
+    find_generated,
+    get,
+    get_line,
+    has_unpaid,
+    list_page,
+    list_payable,
+)
+
+__all__ = [
+    "add_line_item",
+    "apply_payment",
+    "billed_before",
+    "create_generated",
+    "create_manual",
+    "fall_due",
+    "finalize",
+    "find_generated",
+    "get",
+    "get_line",
+    "has_unpaid",
+    "list_page",
+    "list_payable",
+    "mark_past_due",
+    "mark_uncollectible",
+    "replace_lines",
+    "reverse_payment",
+    "send",
+    "update",
+    "void",
+]

@@ -1,0 +1,146 @@
+"""Issue invoices, and end them unpaid."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from tallybook.server.identity import service as identity
+from tallybook.server.invoicing import store
+from tallybook.server.invoicing.errors import (
+    IllegalInvoiceTransition,
+    InvoicePartlyPaid,
+    NothingToInvoice,
+)
+from tallybook.server.invoicing.models import WORK_DUE, Action, Invoice, InvoiceStatus
+from tallybook.server.invoicing.rules import postings
+from tallybook.server.invoicing.rules.due import issued, local_day
+from tallybook.server.invoicing.rules.numbering import format_number
+from tallybook.server.invoicing.rules.transitions import touched, transition
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import plain
+from tallybook.server.ledger import service as ledger
+from tallybook.server.storage import Tx, due
+
+from .saving import announce, hold, save
+
+
+def finalize(
+    tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime, send_it: bool = False
+) -> Invoice:
+    """Freeze a draft: give it its number, post it, and set when it is due.
+
+    Without anything to pay it is paid at once. `send_it` marks it as sent, too.
+    Holds: numbers have no gap; the counter moves in the transaction of the finalized row.
+    Errors: InvoiceNotFound; IllegalInvoiceTransition; NothingToInvoice.
+    """
+    before = hold(tx, space, invoice_id)
+    opened = transition(before, Action.FINALIZE, at=at)
+    if not before.lines:
+        raise NothingToInvoice(invoice_id=invoice_id)
+    zone = identity.get_space(tx, space).zone
+    opened = replace(issued(opened, at=at, zone=zone), held_reason=None)
+    opened = replace(opened, number=format_number(store.next_count(tx, space)))
+    after = opened if opened.total else transition(opened, Action.PAY_WHOLE, at=at)
+    save(tx, space, before, after)
+    announce(tx, space, "invoice.finalized", opened, at=at)
+    if opened.total:
+        ledger.post(
+            tx,
+            space,
+            key=f"invoice.finalize:{after.id}",
+            kind="invoice.finalize",
+            postings=postings.of_finalized(after),
+            reference=after.id,
+            at=at,
+        )
+        assert after.due_at is not None
+        due.schedule(tx, space, kind=WORK_DUE, subject_id=after.id, due_at=after.due_at)
+    else:
+        announce(tx, space, "invoice.paid", after, at=at)
+    return send(tx, space, after.id, at=at) if send_it else after
+
+
+def void(tx: Tx, space: SpaceId, invoice_id: str, *, reason: str, at: datetime) -> Invoice:
+    """Waive an open invoice of which nothing is paid; nothing bills its lines again.
+
+    Errors: InvoiceNotFound; IllegalInvoiceTransition; InvoicePartlyPaid.
+    """
+    before = hold(tx, space, invoice_id)
+    after = replace(transition(before, Action.VOID, at=at), void_reason=reason)
+    if before.amount_paid:
+        raise InvoicePartlyPaid(
+            invoice_id=before.id,
+            current_state=before.status.value,
+            amount_paid=plain(before.amount_paid),
+            currency=before.currency,
+        )
+    save(tx, space, before, after)
+    ledger.post(
+        tx,
+        space,
+        key=f"invoice.void:{after.id}",
+        kind="invoice.void",
+        postings=postings.of_voided(after),
+        reference=after.id,
+        at=at,
+    )
+    due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+    announce(tx, space, "invoice.voided", after, at=at)
+    return after
+
+
+def send(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
+    """Mark an invoice as sent and tell the world, who may mail it.
+
+    Errors: InvoiceNotFound; IllegalInvoiceTransition (a draft or void one).
+    """
+    before = hold(tx, space, invoice_id)
+    if before.status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
+        raise IllegalInvoiceTransition(
+            invoice_id=before.id, current_state=before.status.value, action="send"
+        )
+    after = save(tx, space, before, replace(touched(before, at=at), sent_at=at))
+    announce(tx, space, "invoice.sent", after, at=at)
+    return after
+
+
+def fall_due(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
+    """Make an open invoice due now, if it is not yet: the wallets could not pay it.
+
+    Errors: InvoiceNotFound; IllegalInvoiceTransition.
+    """
+    before = hold(tx, space, invoice_id)
+    if before.status is not InvoiceStatus.OPEN:
+        raise IllegalInvoiceTransition(
+            invoice_id=before.id, current_state=before.status.value, action="fall_due"
+        )
+    if before.is_past_due(at):
+        return before
+    zone = identity.get_space(tx, space).zone
+    after = replace(touched(before, at=at), due_at=at, due_date=local_day(at, zone))
+    due.schedule(tx, space, kind=WORK_DUE, subject_id=after.id, due_at=at)
+    return save(tx, space, before, after)
+
+
+def mark_past_due(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice | None:
+    """Announce an invoice as past due, once; None where it is not or was announced before.
+
+    Errors: InvoiceNotFound.
+    """
+    before = hold(tx, space, invoice_id)
+    if not before.is_past_due(at) or before.past_due_at is not None:
+        return None
+    after = save(tx, space, before, replace(touched(before, at=at), past_due_at=at))
+    announce(tx, space, "invoice.past_due", after, at=at)
+    return after
+
+
+def mark_uncollectible(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
+    """Give up on an open invoice; it can still be paid.
+
+    Errors: InvoiceNotFound; IllegalInvoiceTransition.
+    """
+    before = hold(tx, space, invoice_id)
+    after = save(tx, space, before, transition(before, Action.MARK_UNCOLLECTIBLE, at=at))
+    due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+    announce(tx, space, "invoice.uncollectible", after, at=at)
+    return after

@@ -1,0 +1,332 @@
+"""All of invoicing's SQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, fetch
+
+from .models import (
+    PAYABLE,
+    SOURCE_CHARGE,
+    CollectionMethod,
+    Invoice,
+    InvoiceStatus,
+    InvoiceType,
+    Line,
+    LineFacts,
+    LineKind,
+    Tax,
+)
+from .tables import invoice_counters, invoice_lines, invoice_taxes, invoices
+
+_SORTS = {
+    "created_at": invoices.c.created_at,
+    "updated_at": invoices.c.updated_at,
+    "issue_date": invoices.c.issue_date,
+}
+_INVOICE_MONEY: Final = {
+    "subtotal": "subtotal_micros",
+    "tax_total": "tax_micros",
+    "total": "total_micros",
+    "amount_paid": "paid_micros",
+}
+_LINE_MONEY: Final = {
+    "subtotal": "subtotal_micros",
+    "discount": "discount_micros",
+    "total": "total_micros",
+    "tax": "tax_micros",
+}
+_PARTS: Final = {"lines", "taxes"}
+_INVOICE_FIELDS: Final = {field.name for field in fields(Invoice)} - set(_INVOICE_MONEY) - _PARTS
+_LINE_FIELDS: Final = {field.name for field in fields(LineFacts)} | {"id", "sort_order"}
+
+
+def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
+    """Insert an invoice with its parts; False if that period has one of its type."""
+    row = {"space_id": space, **_to_row(invoice)}
+    if not tx.execute(tx.insert(invoices).values(row).on_conflict_do_nothing()).rowcount:
+        return False
+    _add_parts(tx, space, invoice)
+    return True
+
+
+def save(tx: Tx, space: SpaceId, invoice: Invoice, *, expected_version: int) -> bool:
+    """Write the invoice without its parts; False if somebody else has changed it since."""
+    t = invoices.c
+    mine = (t.space_id == space, t.id == invoice.id, t.version == expected_version)
+    return bool(tx.execute(update(invoices).where(*mine).values(_to_row(invoice))).rowcount)
+
+
+def replace_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
+    """Write the lines and taxes anew."""
+    for table in (invoice_lines, invoice_taxes):
+        mine = (table.c.space_id == space, table.c.invoice_id == invoice.id)
+        tx.execute(delete(table).where(*mine))
+    _add_parts(tx, space, invoice)
+
+
+def _add_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
+    whose = {"space_id": space, "invoice_id": invoice.id}
+    if invoice.lines:
+        rows = [{**whose, **_line_to_row(line)} for line in invoice.lines]
+        tx.execute(insert(invoice_lines), rows)
+    if invoice.taxes:
+        rows = [
+            {
+                **whose,
+                "position": position,
+                "name": tax.name,
+                "rate": tax.rate,
+                "taxable_micros": to_micro_units(tax.taxable_amount),
+                "amount_micros": to_micro_units(tax.amount),
+                "covers_all": int(tax.covers_all),
+            }
+            for position, tax in enumerate(invoice.taxes)
+        ]
+        tx.execute(insert(invoice_taxes), rows)
+
+
+def find(tx: Tx, space: SpaceId, invoice_id: str, *, lock: bool = False) -> Invoice | None:
+    """Return an invoice; `lock` holds it until the commit."""
+    t = invoices.c
+    query = select(invoices).where(t.space_id == space, t.id == invoice_id)
+    if lock and not tx.is_sqlite:
+        query = query.with_for_update()
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else _whole(tx, space, [row])[0]
+
+
+def find_generated(
+    tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int, kind: InvoiceType
+) -> Invoice | None:
+    t = invoices.c
+    query = select(invoices).where(
+        t.space_id == space,
+        t.subscription_id == subscription_id,
+        t.period_number == period_number,
+        t.type == kind.value,
+    )
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else _whole(tx, space, [row])[0]
+
+
+def list_page(
+    tx: Tx,
+    space: SpaceId,
+    page: PageRequest,
+    *,
+    status: str | None,
+    customer_id: str | None,
+    contract_id: str | None,
+    subscription_id: str | None,
+    now: datetime,
+) -> tuple[Rows, list[Invoice]]:
+    """A page of rows, and the invoices of these rows; status may be `past_due`."""
+    t = invoices.c
+    query = select(invoices).where(t.space_id == space)
+    if status == "past_due":
+        query = query.where(_past_due(now))
+    elif status is not None:
+        query = query.where(t.status == status)
+    for column, value in (
+        (t.customer_id, customer_id),
+        (t.contract_id, contract_id),
+        (t.subscription_id, subscription_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    rows = fetch(tx, query, page, key=t.id, sorts=_SORTS)
+    return rows, _whole(tx, space, rows.rows)
+
+
+def list_payable(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    customer_id: str | None,
+    subscription_id: str | None,
+    currency: str | None,
+    past_due_at: datetime | None,
+    limit: int,
+) -> list[Invoice]:
+    """Invoices with something left to pay, the oldest first."""
+    t = invoices.c
+    statuses = [status.value for status in PAYABLE]
+    query = select(invoices).where(t.space_id == space, t.status.in_(statuses))
+    query = query.where(t.paid_micros < t.total_micros)
+    for column, value in (
+        (t.customer_id, customer_id),
+        (t.subscription_id, subscription_id),
+        (t.currency, currency),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if past_due_at is not None:
+        query = query.where(or_(_past_due(past_due_at), t.status != InvoiceStatus.OPEN.value))
+    query = query.order_by(t.finalized_at, t.id).limit(limit)
+    return _whole(tx, space, tx.execute(query).mappings().all())
+
+
+def _past_due(now: datetime) -> ColumnElement[bool]:
+    t = invoices.c
+    return and_(t.status == InvoiceStatus.OPEN.value, t.due_at <= now)
+
+
+def has_unpaid(tx: Tx, space: SpaceId, customer_id: str) -> bool:
+    """Tell whether a customer has an invoice that is a draft or open."""
+    t = invoices.c
+    unpaid = t.status.in_([InvoiceStatus.DRAFT.value, InvoiceStatus.OPEN.value])
+    query = select(t.id).where(t.space_id == space, t.customer_id == customer_id, unpaid)
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def next_count(tx: Tx, space: SpaceId) -> int:
+    """Count one finalized invoice more; the space's counter is held until the commit."""
+    t = invoice_counters.c
+    first = tx.insert(invoice_counters).values(space_id=space, count=1)
+    counted = first.on_conflict_do_update(
+        index_elements=[t.space_id], set_={"count": t["count"] + 1}
+    ).returning(t["count"])
+    return int(tx.execute(counted).scalar_one())
+
+
+def sum_billed(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    subscription_id: str,
+    meter_id: str,
+    period_number: int,
+    charge_id: str | None,
+) -> int:
+    """Sum, in micros, the finalized lines of a meter for a period: its price's, or a charge's."""
+    t = invoice_lines.c
+    if charge_id is None:
+        source = or_(t.source_type.is_(None), t.source_type != SOURCE_CHARGE)
+    else:
+        source = and_(t.source_type == SOURCE_CHARGE, t.source_id == charge_id)
+    query = (
+        select(func.coalesce(func.sum(t.total_micros), 0))
+        .join(invoices, invoices.c.id == t.invoice_id)
+        .where(
+            t.space_id == space,
+            t.subscription_id == subscription_id,
+            t.period_number == period_number,
+            t.meter_id == meter_id,
+            source,
+            invoices.c.status != InvoiceStatus.DRAFT.value,
+        )
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[Invoice]:
+    """Return the invoices of rows with their lines and taxes."""
+    currencies = {row["id"]: row["currency"] for row in rows}
+    lines = _lines_of(tx, space, currencies)
+    taxes = _taxes_of(tx, space, currencies)
+    return [_from_row(row, lines[row["id"]], taxes[row["id"]]) for row in rows]
+
+
+def _lines_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Line]]:
+    t = invoice_lines.c
+    found: dict[str, list[Line]] = {invoice_id: [] for invoice_id in currencies}
+    query = (
+        select(invoice_lines)
+        .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
+        .order_by(t.invoice_id, t.sort_order, t.id)
+    )
+    for row in tx.execute(query).mappings() if currencies else ():
+        found[row["invoice_id"]].append(_line_from_row(row, currencies[row["invoice_id"]]))
+    return found
+
+
+def _taxes_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Tax]]:
+    t = invoice_taxes.c
+    found: dict[str, list[Tax]] = {invoice_id: [] for invoice_id in currencies}
+    query = (
+        select(invoice_taxes)
+        .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
+        .order_by(t.invoice_id, t.position)
+    )
+    for row in tx.execute(query).mappings() if currencies else ():
+        currency = currencies[row["invoice_id"]]
+        found[row["invoice_id"]].append(
+            Tax(
+                row["name"],
+                row["rate"],
+                _money(row["taxable_micros"], currency),
+                _money(row["amount_micros"], currency),
+                covers_all=bool(row["covers_all"]),
+            )
+        )
+    return found
+
+
+def _ids(currencies: Mapping[str, str]) -> Collection[str]:
+    return list(currencies)
+
+
+def _money(micros: int, currency: str) -> Decimal:
+    return quantize_money(from_micro_units(micros), currency)
+
+
+def _to_row(invoice: Invoice) -> dict[str, Any]:
+    due = invoice.due_date
+    return {
+        **{name: getattr(invoice, name) for name in _INVOICE_FIELDS},
+        **{
+            column: to_micro_units(getattr(invoice, name))
+            for name, column in _INVOICE_MONEY.items()
+        },
+        "type": invoice.type.value,
+        "status": invoice.status.value,
+        "collection_method": invoice.collection_method.value,
+        "issue_date": invoice.issue_date.isoformat(),
+        "due_date": None if due is None else due.isoformat(),
+        "is_lump": int(invoice.is_lump),
+        "metadata": dict(invoice.metadata),
+    }
+
+
+def _from_row(row: Mapping[Any, Any], lines: Sequence[Line], taxes: Sequence[Tax]) -> Invoice:
+    due = row["due_date"]
+    known = {
+        **{name: row[name] for name in _INVOICE_FIELDS},
+        **{name: _money(row[column], row["currency"]) for name, column in _INVOICE_MONEY.items()},
+        "type": InvoiceType(row["type"]),
+        "status": InvoiceStatus(row["status"]),
+        "collection_method": CollectionMethod(row["collection_method"]),
+        "issue_date": date.fromisoformat(row["issue_date"]),
+        "due_date": None if due is None else date.fromisoformat(due),
+        "is_lump": bool(row["is_lump"]),
+    }
+    return Invoice(**known, lines=tuple(lines), taxes=tuple(taxes))
+
+
+def _line_to_row(line: Line) -> dict[str, Any]:
+    return {
+        **{name: getattr(line, name) for name in _LINE_FIELDS},
+        **{column: to_micro_units(getattr(line, name)) for name, column in _LINE_MONEY.items()},
+        "kind": line.kind.value,
+        "late": int(line.late),
+        "pricing": dict(line.pricing),
+    }
+
+
+def _line_from_row(row: Mapping[Any, Any], currency: str) -> Line:
+    known = {
+        **{name: row[name] for name in _LINE_FIELDS},
+        **{name: _money(row[column], currency) for name, column in _LINE_MONEY.items()},
+        "kind": LineKind(row["kind"]),
+        "late": bool(row["late"]),
+    }
+    return Line(**known)

@@ -1,0 +1,120 @@
+"""Invoices, as answers and webhooks show them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tallybook.server.customers.models import Customer
+from tallybook.wire import invoices as wire
+
+from .models import Figures, Invoice, Line, Tax
+
+
+def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
+    return wire.Invoice(
+        id=invoice.id,
+        number=invoice.number,
+        customer_id=invoice.customer_id,
+        subscription_id=invoice.subscription_id,
+        contract_id=invoice.contract_id,
+        type=invoice.type.value,
+        status=invoice.status.value,
+        past_due=invoice.is_past_due(now),
+        currency=invoice.currency,
+        issue_date=invoice.issue_date,
+        due_date=invoice.due_date,
+        period_start=invoice.period_start,
+        period_end=invoice.period_end,
+        line_items=[line_to_wire(line) for line in invoice.lines],
+        taxes=[tax_to_wire(tax) for tax in invoice.taxes],
+        tax_rate=_only_rate(invoice.taxes),
+        subtotal=invoice.subtotal,
+        tax_total=invoice.tax_total,
+        total=invoice.total,
+        amount_paid=invoice.amount_paid,
+        amount_due=invoice.amount_due,
+        collection_method=invoice.collection_method.value,
+        payment_terms=invoice.payment_terms,
+        held_reason=invoice.held_reason,
+        notes=invoice.notes,
+        metadata=dict(invoice.metadata),
+        void_reason=invoice.void_reason,
+        sent_at=invoice.sent_at,
+        finalized_at=invoice.finalized_at,
+        paid_at=invoice.paid_at,
+        voided_at=invoice.voided_at,
+        uncollectible_at=invoice.uncollectible_at,
+        created_at=invoice.created_at,
+        updated_at=invoice.updated_at,
+        version=invoice.version,
+    )
+
+
+def line_to_wire(line: Line) -> wire.LineItem:
+    return wire.LineItem(
+        id=line.id,
+        kind=line.kind.value,
+        description=line.description,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        subtotal=line.subtotal,
+        discount=line.discount,
+        tax=line.tax,
+        total=line.total,
+        contract_id=line.contract_id,
+        subscription_id=line.subscription_id,
+        source_type=line.source_type,
+        source_id=line.source_id,
+        agent_id=line.agent_id,
+        feature_id=line.feature_id,
+        meter_id=line.meter_id,
+        pricing_model=line.pricing_model,
+        period_start=line.period_start,
+        period_end=line.period_end,
+        included_units_used=line.included_units_used,
+        billable_units=line.billable_units,
+        tier_number=line.tier_number,
+        sort_order=line.sort_order,
+        late=line.late,
+        corrects_invoice_id=line.corrects_invoice_id,
+    )
+
+
+def tax_to_wire(tax: Tax) -> wire.Tax:
+    return wire.Tax(
+        name=tax.name, rate=tax.rate, taxable_amount=tax.taxable_amount, amount=tax.amount
+    )
+
+
+def preview(
+    figures: Figures,
+    *,
+    currency: str,
+    period_start: datetime | None,
+    period_end: datetime | None,
+) -> wire.InvoicePreview:
+    """What would be billed now, from figures that were worked out and not stored."""
+    return wire.InvoicePreview(
+        amount=figures.total,
+        currency=currency,
+        line_items=[line_to_wire(line) for line in figures.lines],
+        taxes=[tax_to_wire(tax) for tax in figures.taxes],
+        period_start=period_start,
+        period_end=period_end,
+    )
+
+
+def announced(invoice: Invoice, customer: Customer, *, now: datetime) -> dict[str, Any]:
+    """The data of every `invoice.…` event."""
+    return wire.InvoiceEvent(
+        invoice_id=invoice.id,
+        customer_id=invoice.customer_id,
+        customer_external_id=customer.external_id,
+        subscription_id=invoice.subscription_id,
+        invoice=to_wire(invoice, now=now),
+    ).model_dump(mode="json")
+
+
+def _only_rate(taxes: Sequence[Tax]) -> Decimal | None:
+    return taxes[0].rate if len(taxes) == 1 and taxes[0].covers_all else None
