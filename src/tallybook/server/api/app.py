@@ -10,12 +10,14 @@ from tallybook.server.identity import service as identity
 from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
 
-from . import customers, events, openapi, operator, problems, usage
+from . import customers, events, openapi, operator, payments, problems, usage, wallets
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     usage.router,
+    wallets.router,
+    payments.router,
     operator.router,
     customers.router,  # last: its paths end in an external id, which may hold slashes
 )
