@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from tallybook import APIStatusError, TallybookError
 from tallybook.server.kernel.errors import Refusal
 
-from . import keys, markets, migrate, projects, serve
+from . import import_events, keys, markets, migrate, projects, serve
 from .errors import Failure
 
 
@@ -60,6 +60,7 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(markets.app, name="markets")
+app.add_typer(import_events.app, name="import")
 
 
 @app.callback(invoke_without_command=True)
