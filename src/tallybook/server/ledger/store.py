@@ -25,7 +25,8 @@ def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: byt
         "fingerprint": fingerprint,
         "at": transaction.at,
     }
-    return bool(tx.execute(tx.insert(transactions).values(row).on_conflict_do_nothing()).rowcount)
+    fresh = tx.insert(transactions).values(row).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(transactions.c.space_id)).first() is not None
 
 
 def find_transaction(tx: Tx, space: SpaceId, key: str) -> tuple[Transaction, bytes] | None:
@@ -222,7 +223,8 @@ def add_request(
         "object_id": object_id,
         "at": at,
     }
-    return bool(tx.execute(tx.insert(requests).values(row).on_conflict_do_nothing()).rowcount)
+    fresh = tx.insert(requests).values(row).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(requests.c.space_id)).first() is not None
 
 
 def list_differences(tx: Tx, space: SpaceId | None) -> list[Difference]:

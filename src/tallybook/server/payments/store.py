@@ -21,7 +21,8 @@ _SORTS = {"created_at": payments.c.created_at, "updated_at": payments.c.updated_
 def add(tx: Tx, space: SpaceId, payment: Payment) -> bool:
     """Insert a payment; False if its external transaction id is taken."""
     row = {"space_id": space, **_to_row(payment)}
-    return bool(tx.execute(tx.insert(payments).values(row).on_conflict_do_nothing()).rowcount)
+    fresh = tx.insert(payments).values(row).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(payments.c.space_id)).first() is not None
 
 
 def save(tx: Tx, space: SpaceId, payment: Payment, *, expected_version: int) -> bool:
@@ -135,7 +136,8 @@ def add_refund(tx: Tx, space: SpaceId, refund: Refund) -> bool:
         "metadata": dict(refund.metadata),
         "created_at": refund.created_at,
     }
-    return bool(tx.execute(tx.insert(refunds).values(row).on_conflict_do_nothing()).rowcount)
+    fresh = tx.insert(refunds).values(row).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(refunds.c.space_id)).first() is not None
 
 
 def find_refund(tx: Tx, space: SpaceId, refund_id: str) -> Refund | None:

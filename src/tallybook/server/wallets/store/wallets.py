@@ -20,7 +20,8 @@ LOWEST: Final = -AMOUNT_MAX  # where a wallet ends that may be negative
 def add(tx: Tx, space: SpaceId, wallet: Wallet) -> bool:
     """Insert a wallet; False if its name, or its place as the default, is taken."""
     row = {"space_id": space, "balance_micros": 0, "overdraft_value_micros": 0, **_to_row(wallet)}
-    return bool(tx.execute(tx.insert(wallets).values(row).on_conflict_do_nothing()).rowcount)
+    fresh = tx.insert(wallets).values(row).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(wallets.c.space_id)).first() is not None
 
 
 def save(tx: Tx, space: SpaceId, wallet: Wallet) -> None:
