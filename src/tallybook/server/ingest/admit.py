@@ -10,9 +10,9 @@ from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import EXACT, ZERO
-from tallybook.server.metering import counter_store, event_store, meters
-from tallybook.server.metering.event_models import CounterKey, Event, EventStatus
-from tallybook.server.metering.models import Aggregation, Meter
+from tallybook.server.metering import meters
+from tallybook.server.metering.models import Aggregation, CounterKey, Event, EventStatus, Meter
+from tallybook.server.metering.service import counters, events
 from tallybook.server.storage import Tx, outbox
 from tallybook.server.subscriptions import service as subscriptions
 
@@ -42,14 +42,14 @@ def admit(
     names = load_names(tx, space.id, [item for item in items if isinstance(item, Incoming)])
     placed = _place(tx, space, items, names, arrival)
     rows = [item.event for item in placed if isinstance(item, Placed)]
-    fresh = event_store.insert_new(tx, space.id, rows)
+    fresh = events.insert_new(tx, space.id, rows)
     over_limit = _count(tx, space.id, placed, fresh, arrival.now)
     stored = {row.position: row for row in rows if row.position in fresh}
     meters.mark_events_seen(
         tx, space.id, {row.meter_id for row in stored.values() if row.meter_id is not None}
     )
     repeats = [row for row in rows if row.position not in fresh]
-    first = event_store.find_by_keys(tx, space.id, [_key_of(row) for row in repeats])
+    first = events.find_by_keys(tx, space.id, [_key_of(row) for row in repeats])
     verdicts = []
     for item in placed:
         if isinstance(item, Refused):
@@ -100,7 +100,7 @@ def _place(
     names: Names,
     arrival: Arrival,
 ) -> list[Placed | Refused]:
-    positions = iter(event_store.reserve_positions(tx, len(items)))
+    positions = iter(events.reserve_positions(tx, len(items)))
     placed: list[Placed | Refused] = []
     for item in items:
         if isinstance(item, Refused):
@@ -156,15 +156,15 @@ def _count(
     if not counted:
         return set()
     keys = {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
-    before = counter_store.lock(tx, space, keys)
+    before = counters.lock(tx, space, keys)
     counts = count(
         counted,
         before,
         earlier=_earlier(tx, space, counted),
         fresh_members=_fresh_members(tx, space, counted),
     )
-    counter_store.save(tx, space, counts.after)
-    event_store.mark_over_limit(tx, space, sorted(counts.over_limit))
+    counters.save(tx, space, counts.after)
+    events.mark_over_limit(tx, space, sorted(counts.over_limit))
     for crossing in counts.crossings:
         _announce(tx, space, crossing, now)
     return counts.over_limit
@@ -177,7 +177,7 @@ def _earlier(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> dict[Counter
         quota = event.quota
         if quota is None or quota.start >= quota.counter.start or quota.counter in earlier:
             continue
-        parts = counter_store.list_windows(
+        parts = counters.list_windows(
             tx,
             space,
             subscription_id=quota.counter.subscription_id,
@@ -202,7 +202,7 @@ def _fresh_members(
             continue
         keys = {event.counter} | ({event.quota.counter} if event.quota else set())
         for key in keys:
-            is_new = counter_store.add_members(tx, space, key, [event.member]) == 1
+            is_new = counters.add_members(tx, space, key, [event.member]) == 1
             fresh.setdefault(key, {})[event.position] = is_new
     return fresh
 
@@ -215,7 +215,7 @@ def _announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None
 
 
 def _key_of(event: Event) -> tuple[bytes, str]:
-    return event_store.pack_owner(event.owner), event.idempotency_key
+    return events.pack_owner(event.owner), event.idempotency_key
 
 
 def _with_meter_key(verdict: Verdict, keys: Mapping[str, str]) -> Verdict:

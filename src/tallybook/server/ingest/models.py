@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tallybook.server.catalog.models import MeterTerms
-from tallybook.server.metering.event_models import CounterKey, Event
-from tallybook.server.metering.models import Aggregation
+from tallybook.server.metering.models import Aggregation, CounterKey, Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tallybook.server.kernel.money import ZERO, plain
-from tallybook.server.metering.event_models import Event
+from tallybook.server.metering.models import Event
 from tallybook.server.rating.models import Overage
 from tallybook.wire import events as wire
 from tallybook.wire.base import format_instant

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from tallybook.server.ingest.models import Counted, Crossing, Quota
 from tallybook.server.kernel.money import EXACT, ZERO
-from tallybook.server.metering.event_models import CounterKey, Tally
-from tallybook.server.metering.models import Aggregation
+from tallybook.server.metering.models import Aggregation, CounterKey, Tally
 from tallybook.server.metering.rules import tally as tallies
 
 

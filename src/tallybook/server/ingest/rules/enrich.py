@@ -12,8 +12,15 @@ from tallybook.server.ingest.models import Counted, Incoming, Quota, Refused
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.money import plain
 from tallybook.server.kernel.periods import calendar_window
-from tallybook.server.metering.event_models import CounterKey, Event, EventStatus, Owner
-from tallybook.server.metering.models import Aggregation, Meter
+from tallybook.server.metering.models import (
+    PERIOD_WINDOW,
+    Aggregation,
+    CounterKey,
+    Event,
+    EventStatus,
+    Meter,
+    Owner,
+)
 from tallybook.server.rating.models import RECURRING_WINDOWS, LimitType, QuotaWindow
 from tallybook.server.subscriptions.models import Timeline, TimelinePeriod
 from tallybook.server.subscriptions.rules.resolve import Paying, find_paying
@@ -21,7 +28,6 @@ from tallybook.wire.decimals import to_decimal
 
 PAST_MAX: Final = timedelta(days=35)
 FUTURE_MAX: Final = timedelta(minutes=5)
-PERIOD_WINDOW: Final = "period"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tallybook.server.kernel.money import EXACT
-from tallybook.server.metering.event_models import Tally
+from tallybook.server.metering.models import Tally
 
 
 def add(tally: Tally, value: Decimal, at: datetime) -> Tally:

@@ -7,16 +7,14 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, func, select, tuple_, update
-from sqlalchemy import text as sql
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import ZERO, plain
+from tallybook.server.metering.models import Event, EventStatus, Owner
+from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-
-from .event_models import Event, EventStatus, Owner
-from .event_tables import POSITIONS_A_BLOCK, event_positions, events
 
 COLUMNS: Final = tuple(column.name for column in events.columns)
 _CHUNK: Final = 400
@@ -230,13 +228,6 @@ def any_for_meter(tx: Tx, space: SpaceId, meter_id: str) -> bool:
     t = events.c
     query = select(t.position).where(t.space_id == space, t.meter == pack(meter_id)).limit(1)
     return tx.execute(query).first() is not None
-
-
-def quick_check(tx: Tx) -> str:
-    """Return `ok`, or what the database says is wrong with itself."""
-    if not tx.is_sqlite:
-        return "ok"
-    return str(tx.execute(sql("PRAGMA quick_check(1)")).scalar_one())
 
 
 def _to_values(space: SpaceId, event: Event, *, text_numbers: bool) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The facts of metering: what is measured, and how."""
+"""The facts of meters: what is measured, and how."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Event rows and counters. Ids are kept as their 16 bytes: there are many of these rows."""
+"""Event rows. Ids are kept as their 16 bytes: there are many of these rows."""
 
 from sqlalchemy import (
     BigInteger,
@@ -6,7 +6,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    PrimaryKeyConstraint,
     Sequence,
     SmallInteger,
     Table,
@@ -14,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from tallybook.server.storage.columns import Exact, Instant, metadata
+from tallybook.server.storage.columns import Exact, metadata
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 
@@ -58,35 +57,4 @@ events = Table(
         sqlite_where=text("status = 1"),
         postgresql_where=text("status = 1"),
     ),
-)
-
-counters = Table(
-    "counters",
-    metadata,
-    Column("space_id", Integer, nullable=False),
-    Column("subscription_id", Text, nullable=False),
-    Column("meter_id", Text, nullable=False),
-    Column("window", Text, nullable=False),
-    Column("start", Instant, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("total", Exact, nullable=False),
-    Column("highest", Exact, nullable=True),
-    Column("lowest", Exact, nullable=True),
-    Column("latest", Exact, nullable=True),
-    Column("latest_at", Instant, nullable=True),
-    Column("members", BigInteger, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    PrimaryKeyConstraint("space_id", "subscription_id", "meter_id", "window", "start"),
-)
-
-counter_members = Table(
-    "counter_members",
-    metadata,
-    Column("space_id", Integer, nullable=False),
-    Column("subscription_id", Text, nullable=False),
-    Column("meter_id", Text, nullable=False),
-    Column("window", Text, nullable=False),
-    Column("start", Instant, nullable=False),
-    Column("member", LargeBinary, nullable=False),  # the first 16 bytes of its SHA-256
-    PrimaryKeyConstraint("space_id", "subscription_id", "meter_id", "window", "start", "member"),
 )

@@ -8,10 +8,9 @@ from typing import Any, Final
 from sqlalchemy import select, tuple_
 
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.metering.models import CounterKey, Tally
+from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
-
-from .event_models import CounterKey, Tally
-from .event_tables import counter_members, counters
 
 _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")

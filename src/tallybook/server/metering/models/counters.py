@@ -1,67 +1,15 @@
-"""The facts of usage: event rows, counters, and what a counter has counted."""
+"""The facts of counting: counters, and what a counter has counted."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from tallybook.server.kernel.money import EXACT, ZERO
 
-from .models import Aggregation
+from .meters import Aggregation
 
-EVENT_PREFIX: Final = "evt"
-
-
-class EventStatus(IntEnum):
-    ACCEPTED = 0
-    UNMATCHED = 1  # kept, not counted: its customer, meter or value is not known yet
-    VOIDED = 2
-
-    @property
-    def label(self) -> str:
-        return self.name.lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whom an idempotency key is unique for: a customer, or a name that is not one yet."""
-
-    customer_id: str | None
-    customer_external_id: str | None  # only while no customer has it
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One stored event. `value` is what its meter aggregates, None while unmatched."""
-
-    position: int
-    owner: Owner
-    meter_id: str | None
-    meter_ref: str | None  # as it was given; kept while no meter has that name
-    quantity: Decimal
-    value: Decimal | None
-    member: str | None  # of a unique_count meter: what is counted once
-    at: datetime
-    received_at: datetime
-    idempotency_key: str
-    content: int  # fingerprint of what the caller gave, to tell a repeat from a conflict
-    status: EventStatus
-    reason: str | None  # why it is unmatched
-    subscription_id: str | None
-    period: int | None  # number of the subscription's period it falls in
-    agent_id: str | None
-    agent_ref: str | None
-    action_type: str | None
-    attributes: str | None  # JSON text
-    metadata: str | None  # JSON text
-    over_limit: bool
-
-    @property
-    def id(self) -> str:
-        from .rules.event_ids import event_id
-
-        return event_id(self.position, self.received_at)
+PERIOD_WINDOW: Final = "period"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +65,3 @@ def average(total: Decimal, count: int) -> Decimal:
     scaled = EXACT.scaleb(total, 12)
     whole, rest = divmod(int(scaled), count)  # totals are never negative
     return EXACT.scaleb(Decimal(whole + (2 * rest >= count)), -12)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """One row of aggregated usage."""
-
-    meter_id: str
-    group: dict[str, Any]
-    tally: Tally

@@ -1,0 +1,180 @@
+"""A customer's usage over HTTP: history and sums; and events by their id."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from tallybook.server.catalog import service as catalog
+from tallybook.server.customers.errors import CustomerNotFound
+from tallybook.server.ingest import views
+from tallybook.server.ingest.errors import EventNotFound
+from tallybook.server.kernel.errors import FieldError, InvalidInput
+from tallybook.server.metering import meters
+from tallybook.server.metering.models import EventStatus
+from tallybook.server.metering.rules.event_ids import read_event_id
+from tallybook.server.metering.service import events
+from tallybook.server.reports import usage
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows
+from tallybook.wire import events as wire
+from tallybook.wire.base import DayOrInstant, Page, end_of, start_of
+
+from .bodies import StrictRoute
+from .calls import Read, ReadCall
+from .pages import CursorPaging, page_request, to_page
+from .paths import PathCustomer
+from .problems import responses
+
+router = APIRouter(tags=["usage"], route_class=StrictRoute)
+Start = Annotated[DayOrInstant | None, Query()]
+
+
+def _span(read: ReadCall, start: Any, end: Any) -> tuple[datetime | None, datetime | None]:
+    """Return [start, end) as instants; days are local, an end day is inclusive."""
+    midnight = read.where.midnight
+    first = None if start is None else start_of(start, midnight)
+    last = None if end is None else end_of(end, midnight)
+    if first is not None and last is not None and last <= first:
+        detail = "must be after start_date"
+        raise InvalidInput(errors=[FieldError("?end_date", "invalid", detail)])
+    return first, last
+
+
+def _page(tx: Tx, read: ReadCall, page: PageRequest, rows: Rows) -> Page[wire.UsageEvent]:
+    keys = {meter.id: meter.key for meter in meters.list_meters(tx, read.space)}
+
+    def shape(row: Mapping[Any, Any]) -> wire.UsageEvent:
+        event = events.from_row(row)
+        return views.to_wire(event, meter_key=keys.get(event.meter_id or ""))
+
+    return to_page(read, page, rows, shape)
+
+
+@router.get(
+    "/customers/{customer_id}/usage",
+    response_model=Page[wire.UsageEvent],
+    responses=responses(CustomerNotFound),
+    operation_id="usage.get_customer_usage",
+)
+@router.get(
+    "/customers/external/{customer_external_id:path}/usage",
+    response_model=Page[wire.UsageEvent],
+    responses=responses(CustomerNotFound),
+    operation_id="usage.get_customer_usage_by_external_id",
+)
+def get_customer_usage(
+    who: PathCustomer,
+    read: Read,
+    paging: CursorPaging,
+    start_date: Start = None,
+    end_date: Start = None,
+    meter: Annotated[str | None, Query(max_length=255)] = None,
+    agent: Annotated[str | None, Query(max_length=255)] = None,
+) -> Response:
+    """List a customer's events by their time, the newest first."""
+    start, end = _span(read, start_date, end_date)
+    page = page_request(read, paging, ("at",))
+
+    def work(tx: Tx) -> Page[wire.UsageEvent]:
+        customer = who.resolve(tx, read.space)
+        measured = None if meter is None else meters.get_meter(tx, read.space, meter)
+        agent_id = None if agent is None else catalog.get_agent(tx, read.space, agent).id
+        rows = events.list_usage(
+            tx,
+            read.space,
+            customer.id,
+            page,
+            start=start,
+            end=end,
+            meter_id=None if measured is None else measured.id,
+            agent_id=agent_id,
+        )
+        return _page(tx, read, page, rows)
+
+    return read(work)
+
+
+@router.get(
+    "/customers/{customer_id}/usage/aggregate",
+    response_model=wire.AggregatedUsage,
+    responses=responses(CustomerNotFound),
+    operation_id="usage.get_aggregated_usage",
+)
+@router.get(
+    "/customers/external/{customer_external_id:path}/usage/aggregate",
+    response_model=wire.AggregatedUsage,
+    responses=responses(CustomerNotFound),
+    operation_id="usage.get_aggregated_usage_by_external_id",
+)
+def get_aggregated_usage(
+    who: PathCustomer,
+    read: Read,
+    start_date: Annotated[DayOrInstant, Query()],
+    end_date: Annotated[DayOrInstant, Query()],
+    meter: Annotated[str | None, Query(max_length=255)] = None,
+    group_by: Annotated[str | None, Query(max_length=1000)] = None,
+) -> Response:
+    """Add a customer's usage up, by meter and by `group_by` (agent, day, attribute:name)."""
+    start, end = _span(read, start_date, end_date)
+    assert start is not None
+    assert end is not None
+    groups = [name.strip() for name in (group_by or "").split(",") if name.strip()]
+    usage.check_groups(groups)
+
+    def work(tx: Tx) -> wire.AggregatedUsage:
+        customer = who.resolve(tx, read.space)
+        measured = None if meter is None else meters.get_meter(tx, read.space, meter)
+        items = usage.aggregate(
+            tx,
+            read.space,
+            customer.id,
+            start=start,
+            end=end,
+            meter=measured,
+            group_by=groups,
+            zone=read.where.zone,
+        )
+        return wire.AggregatedUsage(start=start, end=end, items=items)
+
+    return read(work)
+
+
+@router.get("/events", response_model=Page[wire.UsageEvent], operation_id="events.list")
+def list_events(
+    read: Read,
+    paging: CursorPaging,
+    status: Literal["accepted", "unmatched", "voided"] | None = None,
+) -> Response:
+    """List events as they were received, the newest first."""
+    page = page_request(read, paging, ("position",))
+    wanted = None if status is None else EventStatus[status.upper()]
+
+    def work(tx: Tx) -> Page[wire.UsageEvent]:
+        rows = events.list_events(tx, read.space, page, status=wanted)
+        return _page(tx, read, page, rows)
+
+    return read(work)
+
+
+@router.get(
+    "/events/{event_id}",
+    response_model=wire.UsageEvent,
+    responses=responses(EventNotFound),
+    operation_id="events.get",
+)
+def get_event(event_id: str, read: Read) -> Response:
+    """Return an event."""
+    found = read_event_id(event_id)
+
+    def work(tx: Tx) -> wire.UsageEvent:
+        event = None
+        if found is not None:
+            event = events.find_by_position(tx, read.space, found[0])
+        if event is None or event.id != event_id:
+            raise EventNotFound(event_id=event_id)
+        meter = None if event.meter_id is None else meters.get_meter(tx, read.space, event.meter_id)
+        return views.to_wire(event, meter_key=None if meter is None else meter.key)
+
+    return read(work)

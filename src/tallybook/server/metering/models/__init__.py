@@ -1,0 +1,33 @@
+"""The facts of metering."""
+
+from .counters import PERIOD_WINDOW, CounterKey, Tally, average
+from .events import EVENT_PREFIX, Event, EventStatus, Owner
+from .meters import (
+    METER_PREFIX,
+    Aggregation,
+    CostCategory,
+    CostType,
+    Meter,
+    MeterId,
+    MeterKind,
+    MeterStatus,
+)
+
+__all__ = [
+    "EVENT_PREFIX",
+    "METER_PREFIX",
+    "PERIOD_WINDOW",
+    "Aggregation",
+    "CostCategory",
+    "CostType",
+    "CounterKey",
+    "Event",
+    "EventStatus",
+    "Meter",
+    "MeterId",
+    "MeterKind",
+    "MeterStatus",
+    "Owner",
+    "Tally",
+    "average",
+]

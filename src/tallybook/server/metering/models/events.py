@@ -1,0 +1,60 @@
+"""The facts of usage: event rows, and whom they belong to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Final
+
+from tallybook.server.metering.rules.event_ids import event_id
+
+EVENT_PREFIX: Final = "evt"
+
+
+class EventStatus(IntEnum):
+    ACCEPTED = 0
+    UNMATCHED = 1  # kept, not counted: its customer, meter or value is not known yet
+    VOIDED = 2
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom an idempotency key is unique for: a customer, or a name that is not one yet."""
+
+    customer_id: str | None
+    customer_external_id: str | None  # only while no customer has it
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One stored event. `value` is what its meter aggregates, None while unmatched."""
+
+    position: int
+    owner: Owner
+    meter_id: str | None
+    meter_ref: str | None  # as it was given; kept while no meter has that name
+    quantity: Decimal
+    value: Decimal | None
+    member: str | None  # of a unique_count meter: what is counted once
+    at: datetime
+    received_at: datetime
+    idempotency_key: str
+    content: int  # fingerprint of what the caller gave, to tell a repeat from a conflict
+    status: EventStatus
+    reason: str | None  # why it is unmatched
+    subscription_id: str | None
+    period: int | None  # number of the subscription's period it falls in
+    agent_id: str | None
+    agent_ref: str | None
+    action_type: str | None
+    attributes: str | None  # JSON text
+    metadata: str | None  # JSON text
+    over_limit: bool
+
+    @property
+    def id(self) -> str:
+        return event_id(self.position, self.received_at)

@@ -1,0 +1,1 @@
+"""The door of metering, a file per noun."""

@@ -1,0 +1,12 @@
+"""Counters, for those who count and those who bill."""
+
+from tallybook.server.metering.store.counters import (
+    add_members,
+    list_windows,
+    lock,
+    read,
+    save,
+    scan,
+)
+
+__all__ = ["add_members", "list_windows", "lock", "read", "save", "scan"]

@@ -1,0 +1,1 @@
+"""All of metering's SQL."""

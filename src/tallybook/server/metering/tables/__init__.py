@@ -1,0 +1,5 @@
+"""What metering keeps."""
+
+from . import counters, events
+
+__all__ = ["counters", "events"]
