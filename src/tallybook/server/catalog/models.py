@@ -187,6 +187,7 @@ class PlanOffer:
     price: PlanPrice | None  # None: not chosen, or not configured
     meter_prices: tuple[MeterPrice, ...]
     charges: tuple[PlanCharge, ...]
+    default_currency: str  # of charges without a market
 
 
 class AgentStatus(StrEnum):

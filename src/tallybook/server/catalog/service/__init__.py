@@ -1,5 +1,7 @@
 """The catalog's door: a file per use case."""
 
+from tallybook.server.catalog.rules.estimates import estimate
+
 from .actions import (
     add_action,
     find_action,
@@ -82,6 +84,7 @@ __all__ = [
     "delete_meter",
     "ensure_balance",
     "ensure_default_price",
+    "estimate",
     "find_action",
     "find_agent",
     "find_market",

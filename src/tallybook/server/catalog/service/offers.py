@@ -104,4 +104,5 @@ def _offer(
             for charge in charges
             if anywhere is not None and belongs_to(charge, anywhere, default_currency=currency)
         ),
+        default_currency=currency,
     )
