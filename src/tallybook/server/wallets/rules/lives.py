@@ -36,21 +36,21 @@ def balance_as_of(
 ) -> tuple[int, dict[CreditType, int]]:
     """Return the credits alive at an instant, and how they divide by type.
 
-    `grants` are those that have something left, or have not landed.
+    `grants` are those that have something left, landed or not. What time has done since is
+    reckoned here in the same steps in which it will be written.
     """
-    total, by_type = stored_micros, dict.fromkeys(CreditType, 0)
+    total, left = stored_micros, {grant.id: 0 for grant in grants}
     for grant in grants:
-        ended = grant.expires_at is not None and grant.expires_at <= at
-        effective = grant.effective_at <= at
-        if grant.has_landed and ended:
-            total -= grant.remaining_micros
-        elif not grant.has_landed and effective and not ended:
+        if grant.has_landed:
+            left[grant.id] = grant.remaining_micros
+    for _, step, grant in steps(grants, at):
+        if step is Step.LAND:  # an overdraft is repaid out of it
+            left[grant.id] = grant.remaining_micros - min(grant.remaining_micros, max(0, -total))
             total += grant.remaining_micros
-        if effective and not ended:
-            by_type[grant.credit_type] += grant.remaining_micros
-    overdrawn = max(0, sum(by_type.values()) - max(total, 0))
-    for credit_type in CreditType:  # credit that lands on an overdraft repays it
-        repaid = min(overdrawn, by_type[credit_type])
-        by_type[credit_type] -= repaid
-        overdrawn -= repaid
+        else:
+            total -= left[grant.id]
+            left[grant.id] = 0
+    by_type = dict.fromkeys(CreditType, 0)
+    for grant in grants:
+        by_type[grant.credit_type] += left[grant.id]
     return total, by_type
