@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from fastapi import Request, Response
@@ -57,7 +57,10 @@ def parse_json(body: bytes) -> Any:
 def _number(text: str) -> Decimal:
     if len(text) > _DIGITS_MAX:
         raise MalformedJson(reason=f"a number has more than {_DIGITS_MAX} characters")
-    return Decimal(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no decimal holds
+        raise MalformedJson(reason="a number is out of range") from None
 
 
 def _integer(text: str) -> int:

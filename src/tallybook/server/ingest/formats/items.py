@@ -6,7 +6,7 @@ The public definition is `tallybook.wire.events.EventCreate`; a test feeds one c
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +15,10 @@ from tallybook.server.ingest.errors import TooManyEvents
 from tallybook.server.ingest.models import Incoming, Refused
 from tallybook.server.kernel.errors import FieldError, InvalidInput, Malformed
 from tallybook.server.kernel.ids import uuid7_hex
+from tallybook.server.kernel.money import ZERO
 from tallybook.wire.base import parse_instant
 from tallybook.wire.decimals import to_decimal
+from tallybook.wire.events import check_name, keep_json
 from tallybook.wire.limits import (
     BATCH_EVENTS_MAX,
     EVENT_BYTES_MAX,
@@ -65,7 +67,7 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
 
 _item_decoder = msgspec.json.Decoder(Item, float_hook=Decimal)
 _batch_decoder = msgspec.json.Decoder(Batch, float_hook=Decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number")
+_encoder = msgspec.json.Encoder()
 
 
 def decode_item(body: bytes) -> Item:
@@ -87,20 +89,26 @@ def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:
     try:
         return decode(body)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        pointer = re.sub(r"\[(\d+)\]", r"/\1", path.rstrip("`")).replace(".", "/")
-        unknown = re.search(r"unknown field `(.*)`", text)
-        if unknown:
-            pointer += f"/{unknown.group(1)}"
-        missing = re.search(r"missing required field `(.*)`", text)
-        if missing:
-            pointer += f"/{missing.group(1)}"
-        code = "unknown_field" if unknown else "missing" if missing else "invalid"
-        raise InvalidInput(errors=[FieldError(pointer, code, text)]) from None
+        raise InvalidInput(errors=[_named(str(error))]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedJson(reason=str(error)) from None
+    except InvalidOperation:  # an exponent that no decimal holds
+        raise MalformedJson(reason="a number is out of range") from None
     except RecursionError:
         raise MalformedJson(reason=f"it is nested deeper than {JSON_DEPTH_MAX}") from None
+
+
+def _named(message: str) -> FieldError:
+    """Return what the decoder says, with the pointer of the field it speaks of."""
+    text, _, path = message.partition(" - at `$")
+    pointer = re.sub(r"\[(\d+)\]", r"/\1", path.rstrip("`")).replace(".", "/")
+    unknown = re.search(r"unknown field `(.*)`", text, re.DOTALL)
+    missing = re.search(r"missing required field `(.*)`", text)
+    if name := unknown or missing:
+        escaped = name.group(1).replace("~", "~0").replace("/", "~1")
+        pointer += f"/{escaped}"
+    code = "unknown_field" if unknown else "missing" if missing else "invalid"
+    return FieldError(pointer[:300], code, text[:300])
 
 
 class _Wrong(Exception):
@@ -130,7 +138,9 @@ def _checked(item: Item) -> Incoming:
     if meter is None and agent is None:
         raise _Wrong("meter", "give a meter, or an agent", "missing")
     action_type = item.action_type
-    if action_type is not None and action_type not in ACTION_TYPES:
+    if action_type is not None and not (
+        isinstance(action_type, str) and action_type in ACTION_TYPES
+    ):
         raise _Wrong("action_type", "must be task, workflow or outcome")
     attributes = _object(item.attributes, "attributes")
     return Incoming(
@@ -154,11 +164,14 @@ def _name(value: Any, field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise _Wrong(field, "must be a string")
-    if not value.strip() or len(value) > EXTERNAL_ID_CHARS_MAX:
+    if not value or len(value) > EXTERNAL_ID_CHARS_MAX:
         raise _Wrong(field, f"must have 1 to {EXTERNAL_ID_CHARS_MAX} characters")
     if "\x00" in value:
         raise _Wrong(field, "must not contain NUL")
-    return value
+    try:
+        return check_name(value)
+    except ValueError as error:
+        raise _Wrong(field, str(error)) from None
 
 
 def _quantity(value: Any) -> Decimal:
@@ -172,7 +185,7 @@ def _quantity(value: Any) -> Decimal:
         raise _Wrong("quantity", str(error), "invalid_quantity") from None
     if quantity < 0:
         raise _Wrong("quantity", "must not be negative", "invalid_quantity")
-    return quantity
+    return quantity or ZERO  # not the negative one
 
 
 def _time(value: Any) -> datetime | None:
@@ -202,23 +215,15 @@ def _key(value: Any) -> str:
 
 
 def _object(value: Any, field: str) -> str | None:
+    """Return the text under which the caller's own JSON is stored."""
     if value is None:
         return None
-    if not isinstance(value, dict):
+    if value.__class__ is not dict:
         raise _Wrong(field, "must be an object")
-    if _depth(value) > JSON_DEPTH_MAX:
-        raise _Wrong(field, f"must not be nested deeper than {JSON_DEPTH_MAX}")
-    encoded = _encoder.encode(value)
+    try:
+        encoded = _encoder.encode(keep_json(value))
+    except ValueError as error:
+        raise _Wrong(field, str(error)) from None
     if len(encoded) > EVENT_BYTES_MAX:
         raise _Wrong(field, f"must not have more than {EVENT_BYTES_MAX} bytes", "too_large")
-    if b"\\u0000" in encoded:
-        raise _Wrong(field, "must not contain NUL")
     return encoded.decode()
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(inner) for inner in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(inner) for inner in value), default=0)
-    return 0
