@@ -64,6 +64,12 @@ TIERS = [
             ],
         ),
         (
+            {"pricing_model": "per_unit", "unit_price": "1", "minimum_commitment": "100"},
+            "50",
+            "1/2",
+            ["50 × 1 = 50", "minimum 100 × 1/2 = 50"],
+        ),
+        (
             {
                 "pricing_model": "per_unit",
                 "unit_price": "1",
