@@ -68,6 +68,7 @@ def subscription(status: Status = Status.ACTIVE, **changes: Any) -> Subscription
         "next_version": None,
         "plan_id": "pln_pro",
         "plan_key": "pro",
+        "parent_plan_id": None,
         "plan_version_id": "plv_pro",
         "market_id": "mkt_global",
         "market_key": "global",

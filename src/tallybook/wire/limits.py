@@ -18,5 +18,7 @@ PAGE_SIZE_DEFAULT: Final = 25
 PAGE_ROWS_MAX: Final = 10_000  # page mode; cursors have no end
 TIERS_MAX: Final = 100
 LINES_MAX: Final = 1_000
+METER_OVERRIDES_MAX: Final = 500  # of a contract
+PAYMENT_TERMS_DAYS_MAX: Final = 3_650
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 2999

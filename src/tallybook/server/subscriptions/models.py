@@ -98,6 +98,7 @@ class Subscription:
     next_version: int | None  # takes effect with the next period
     plan_id: str
     plan_key: str
+    parent_plan_id: str | None  # of an addon
     plan_version_id: str
     market_id: str
     market_key: str
@@ -224,6 +225,24 @@ class Negotiated:
     notes: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Terms as they are signed: a plan's, and what was negotiated on them."""
+
+    terms: Terms
+    plan_terms: Terms
+    negotiated: Negotiated
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A contract whole: its paper, one version of its terms, and what runs on it."""
+
+    contract: Contract
+    version: ContractVersion
+    subscription: Subscription
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is asked for when subscribing. Instants; `start_date` and `end_date` are local days."""
@@ -244,6 +263,7 @@ class Order:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     contract_metadata: Mapping[str, Any] = field(default_factory=dict)
     default_price_serves: bool = False  # where the plan has none for the billing period
+    terms_at: str = ""  # the JSON pointer of the contract's terms in the request
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ subscriptions = Table(
     Column("next_version", Integer, nullable=True),
     Column("plan_id", Text, nullable=False),
     Column("plan_key", Text, nullable=False),
+    Column("parent_plan_id", Text, nullable=True),
     Column("plan_version_id", Text, nullable=False),
     Column("market_id", Text, nullable=False),
     Column("market_key", Text, nullable=False),

@@ -1,6 +1,6 @@
 """Where the first period of a subscription begins and ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 from zoneinfo import ZoneInfo
@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from tallybook.server.kernel.errors import FieldError
 from tallybook.server.kernel.periods import BillingPeriod, Span, add_periods
 from tallybook.server.subscriptions.errors import DatesInvalid, TrialNotOffered
-from tallybook.server.subscriptions.models import Opening, Status
+from tallybook.server.subscriptions.models import Action, Opening, Status, Subscription
+
+from .transitions import transition
 
 SKEW: Final = timedelta(minutes=5)
 """A start that is given as an instant may lie this far ahead and still mean now: the clocks of
@@ -43,10 +45,12 @@ def first_period(
     end_date: datetime | None,
     at: datetime,
     zone: ZoneInfo,
+    terms_at: str = "",
 ) -> FirstPeriod:
     """Return the first period, and the status that goes with it.
 
-    `trial_days` is what the plan offers this customer: 0 when the trial is used up.
+    `trial_days` is what the plan offers this customer: 0 when the trial is used up; `terms_at`
+    the JSON pointer of the contract's terms in the request.
     Holds: start < end, and start <= at unless the status is scheduled.
     Errors: DatesInvalid (with the pointer of the field); TrialNotOffered.
     Source: semantics, choices 8, 14, 15 and 25; docs/subscriptions.md#periods.
@@ -61,9 +65,31 @@ def first_period(
     end = cycle.end
     if end_date is not None:
         if end_date <= start:
-            _refuse("/end_date", "must be after the start")
+            _refuse(f"{terms_at}/end_date", "must be after the start")
         end = min(end, end_date)
     return FirstPeriod(start, end, cycle, anchor, trial_end, status)
+
+
+def begin(sub: Subscription, first: FirstPeriod, *, at: datetime) -> Subscription:
+    """Return a draft with its first period begun, or scheduled. Errors: IllegalTransition."""
+    begun = transition(sub, _ACTIONS[first.status], at=at)
+    return replace(
+        begun,
+        started_at=first.start,
+        anchor=first.anchor,
+        current_period=0,
+        current_period_start=first.cycle.start,
+        current_period_end=first.end,
+        trial_end=first.trial_end,
+        trial_plan_id=sub.plan_id if first.is_trial else None,
+    )
+
+
+_ACTIONS: Final = {
+    Status.SCHEDULED: Action.SCHEDULE,
+    Status.TRIALING: Action.START_TRIAL,
+    Status.ACTIVE: Action.START,
+}
 
 
 def _bounds(

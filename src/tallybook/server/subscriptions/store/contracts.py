@@ -1,0 +1,192 @@
+"""Contracts and their versions."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from tallybook.server.catalog.models import MeterOverride, Terms
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import plain
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
+from tallybook.server.subscriptions.tables import contract_versions, contracts, subscriptions
+
+_SORTS = {"created_at": contracts.c.created_at, "name": contracts.c.name}
+
+
+def add(tx: Tx, space: SpaceId, contract: Contract) -> None:
+    tx.execute(insert(contracts).values({"space_id": space, **_to_row(contract)}))
+
+
+def save(tx: Tx, space: SpaceId, contract: Contract) -> None:
+    t = contracts.c
+    mine = (t.space_id == space, t.id == contract.id)
+    tx.execute(update(contracts).where(*mine).values(_to_row(contract)))
+
+
+def find(tx: Tx, space: SpaceId, contract_id: str) -> Contract | None:
+    t = contracts.c
+    query = select(contracts).where(t.space_id == space, t.id == contract_id)
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else from_row(row)
+
+
+def page(
+    tx: Tx,
+    space: SpaceId,
+    request: PageRequest,
+    *,
+    status: str | None,
+    plan: str | None,
+    customer_id: str | None,
+) -> Rows:
+    t, s = contracts.c, subscriptions.c
+    mine = and_(s.space_id == t.space_id, s.id == t.subscription_id)
+    query = select(contracts).join(subscriptions, mine).where(t.space_id == space)
+    if status is not None:
+        query = query.where(s.status == status)
+    if plan is not None:
+        query = query.where(or_(s.plan_id == plan, s.plan_key == plan))
+    if customer_id is not None:
+        query = query.where(t.customer_id == customer_id)
+    return fetch(tx, query, request, key=t.id, sorts=_SORTS)
+
+
+def add_version(tx: Tx, space: SpaceId, version: ContractVersion) -> None:
+    row = {"space_id": space, **_version_to_row(version)}
+    tx.execute(insert(contract_versions).values(row))
+
+
+def replace_version(tx: Tx, space: SpaceId, version: ContractVersion) -> None:
+    """Rewrite a version that nothing has been billed on: a draft's."""
+    t = contract_versions.c
+    mine = (
+        t.space_id == space,
+        t.contract_id == version.contract_id,
+        t.version == version.version,
+    )
+    tx.execute(delete(contract_versions).where(*mine))
+    add_version(tx, space, version)
+
+
+def set_notes(tx: Tx, space: SpaceId, contract_id: str, version: int, notes: str | None) -> None:
+    t = contract_versions.c
+    mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
+    tx.execute(update(contract_versions).where(*mine).values(notes=notes))
+
+
+def set_effective(
+    tx: Tx, space: SpaceId, contract_id: str, version: int, effective_at: datetime
+) -> None:
+    """Note when a version's first period began; later periods change nothing."""
+    t = contract_versions.c
+    mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
+    first = (*mine, t.effective_at.is_(None))
+    tx.execute(update(contract_versions).where(*first).values(effective_at=effective_at))
+
+
+def find_version(tx: Tx, space: SpaceId, contract_id: str, version: int) -> ContractVersion | None:
+    t = contract_versions.c
+    mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
+    row = tx.execute(select(contract_versions).where(*mine)).mappings().one_or_none()
+    return None if row is None else version_from_row(row)
+
+
+def list_versions(tx: Tx, space: SpaceId, contract_id: str, *, limit: int) -> list[ContractVersion]:
+    """The newest first."""
+    t = contract_versions.c
+    mine = (t.space_id == space, t.contract_id == contract_id)
+    query = select(contract_versions).where(*mine).order_by(t.version.desc()).limit(limit)
+    return [version_from_row(row) for row in tx.execute(query).mappings()]
+
+
+def newest_versions(
+    tx: Tx, space: SpaceId, versions: Mapping[str, int]
+) -> dict[str, ContractVersion]:
+    """Return the version of each contract that is named."""
+    t = contract_versions.c
+    if not versions:
+        return {}
+    wanted = [and_(t.contract_id == id, t.version == number) for id, number in versions.items()]
+    query = select(contract_versions).where(t.space_id == space, or_(*wanted))
+    found = (version_from_row(row) for row in tx.execute(query).mappings())
+    return {version.contract_id: version for version in found}
+
+
+def _to_row(contract: Contract) -> dict[str, Any]:
+    start, end = contract.start_date, contract.end_date
+    return {
+        **asdict(contract),
+        "start_date": None if start is None else start.isoformat(),
+        "end_date": None if end is None else end.isoformat(),
+        "metadata": dict(contract.metadata),
+    }
+
+
+def from_row(row: Mapping[Any, Any]) -> Contract:
+    start, end = row["start_date"], row["end_date"]
+    read = {name: row[name] for name in Contract.__dataclass_fields__}
+    days = {
+        "start_date": None if start is None else date.fromisoformat(start),
+        "end_date": None if end is None else date.fromisoformat(end),
+    }
+    return Contract(**{**read, **days})
+
+
+def _version_to_row(version: ContractVersion) -> dict[str, Any]:
+    return {
+        "contract_id": version.contract_id,
+        "version": version.version,
+        "reason": version.reason.value,
+        "terms": version.terms.to_json(),
+        "plan_terms": version.plan_terms.to_json() if version.is_negotiated else None,
+        "base_price": version.base_price,
+        "meter_overrides": [
+            {"meter": override.meter, "changes": _to_json(override.changes)}
+            for override in version.meter_overrides
+        ],
+        "notes": version.notes,
+        "effective_at": version.effective_at,
+        "created_at": version.created_at,
+    }
+
+
+def version_from_row(row: Mapping[Any, Any]) -> ContractVersion:
+    terms = Terms.from_json(row["terms"])
+    plan_terms = row["plan_terms"]
+    return ContractVersion(
+        contract_id=row["contract_id"],
+        version=row["version"],
+        reason=VersionReason(row["reason"]),
+        terms=terms,
+        plan_terms=terms if plan_terms is None else Terms.from_json(plan_terms),
+        base_price=row["base_price"],
+        meter_overrides=tuple(
+            MeterOverride(stored["meter"], _from_json(stored["changes"]))
+            for stored in row["meter_overrides"]
+        ),
+        notes=row["notes"],
+        effective_at=row["effective_at"],
+        created_at=row["created_at"],
+    )
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _to_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    return {"decimal": plain(value)} if isinstance(value, Decimal) else value
+
+
+def _from_json(stored: Any) -> Any:
+    if isinstance(stored, Mapping):
+        if stored.keys() == {"decimal"}:
+            return Decimal(stored["decimal"])
+        return {name: _from_json(item) for name, item in stored.items()}
+    return [_from_json(item) for item in stored] if isinstance(stored, list) else stored
