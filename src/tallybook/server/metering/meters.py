@@ -9,12 +9,12 @@ from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows
 
-from . import meter_store as store
 from .errors import MeterInUse, MeterKeyTaken, MeterNotFound
-from .meter_store import from_row
 from .models import METER_PREFIX, Aggregation, Meter, MeterId, MeterStatus
 from .rules.keys import check_key, is_id
 from .rules.meters import changed, check_meter
+from .store import meters as store
+from .store.meters import from_row
 
 __all__ = [
     "archive_meter",

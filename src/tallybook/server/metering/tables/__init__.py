@@ -1,5 +1,5 @@
 """What metering keeps."""
 
-from . import counters, events
+from . import counters, events, meters
 
-__all__ = ["counters", "events"]
+__all__ = ["counters", "events", "meters"]

@@ -7,11 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select, update
 
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.storage import Tx
-from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
-
-from .meter_tables import meters
-from .models import (
+from tallybook.server.metering.models import (
     Aggregation,
     CostCategory,
     CostType,
@@ -20,6 +16,9 @@ from .models import (
     MeterKind,
     MeterStatus,
 )
+from tallybook.server.metering.tables.meters import meters
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
 
 _SORTS = {"created_at": meters.c.created_at, "name": meters.c.name, "key": meters.c.key}
 
