@@ -10,7 +10,23 @@ from tallybook.server.identity import service as identity
 from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
 
-from . import customers, events, openapi, operator, payments, problems, usage, wallets
+from . import (
+    agents,
+    balances,
+    customers,
+    events,
+    markets,
+    meters,
+    openapi,
+    operator,
+    payments,
+    plan_parts,
+    plans,
+    pricing,
+    problems,
+    usage,
+    wallets,
+)
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -18,6 +34,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage.router,
     wallets.router,
     payments.router,
+    markets.router,
+    balances.router,
+    meters.router,
+    plan_parts.router,
+    pricing.router,
+    plans.router,
+    agents.router,
     operator.router,
     customers.router,  # last: its paths end in an external id, which may hold slashes
 )
