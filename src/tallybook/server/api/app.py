@@ -13,8 +13,10 @@ from tallybook.server.storage import Database
 from . import (
     agents,
     balances,
+    billing,
     customers,
     events,
+    invoices,
     markets,
     meters,
     openapi,
@@ -24,6 +26,7 @@ from . import (
     plans,
     pricing,
     problems,
+    test_clock,
     usage,
     wallets,
 )
@@ -32,6 +35,8 @@ from .middleware import Envelope
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     usage.router,
+    billing.router,
+    test_clock.router,
     wallets.router,
     payments.router,
     markets.router,
@@ -42,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
     agents.router,
     operator.router,
+    invoices.router,
     customers.router,  # last: its paths end in an external id, which may hold slashes
 )
 PREFIX = "/api/v1"

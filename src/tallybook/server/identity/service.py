@@ -112,13 +112,13 @@ def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:
     return store.list_clocks(tx)
 
 
-def set_clock(tx: Tx, space: Space, to: datetime, *, now: datetime, is_empty: bool) -> None:
-    """Set the test space's clock; renewals and the like up to then are the caller's to run.
-
-    Errors: TestKeyRequired (live space); ClockGoesForward.
-    """
+def check_clock(space: Space, to: datetime, *, now: datetime, is_empty: bool) -> None:
+    """Errors: TestKeyRequired (live space); ClockGoesForward."""
     if space.mode is not Mode.TEST:
         raise TestKeyRequired()
-    current = store.get_space(tx, space.id).clock_at
-    clock.check_move(current=current, to=to, now=now, is_empty=is_empty)
-    store.set_clock(tx, space.id, to)
+    clock.check_move(current=space.clock_at, to=to, now=now, is_empty=is_empty)
+
+
+def set_clock(tx: Tx, space: SpaceId, to: datetime) -> None:
+    """Set a test space's clock; what falls due up to then is the caller's to run."""
+    store.set_clock(tx, space, to)

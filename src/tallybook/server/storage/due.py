@@ -135,3 +135,19 @@ def _held(work: Due) -> tuple[ColumnElement[bool], ...]:
         t.subject_id == work.subject_id,
         t.fence == work.fence,
     )
+
+
+def next_time(tx: Tx, space: SpaceId, *, until: datetime) -> datetime | None:
+    """Return when the next work of a space falls due, None where nothing does up to `until`."""
+    t = due_work.c
+    mine = (t.space_id == space, t.parked == 0, t.due_at <= until)
+    return tx.execute(select(t.due_at).where(*mine).order_by(t.due_at).limit(1)).scalar()
+
+
+def list_parked(tx: Tx, space: SpaceId | None = None) -> list[tuple[SpaceId, str, str, str]]:
+    """Return the work that was given up: (space, kind, subject, last error)."""
+    t = due_work.c
+    query = select(t.space_id, t.kind, t.subject_id, t.last_error).where(t.parked == 1)
+    if space is not None:
+        query = query.where(t.space_id == space)
+    return [(SpaceId(r[0]), r[1], r[2], r[3] or "") for r in tx.execute(query.order_by(t.due_at))]

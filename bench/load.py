@@ -1,0 +1,116 @@
+"""A load generator that costs little: HTTP/1.1 on raw sockets, bodies made beforehand."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+CUSTOMERS = 7
+METER = "tokens"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a run did: events per second, and how long a request took (seconds)."""
+
+    events: int
+    seconds: float
+    p50: float
+    p99: float
+    accepted: int
+    duplicates: int
+
+    @property
+    def rate(self) -> float:
+        return self.events / self.seconds
+
+
+def uuid7_text(sequence: int) -> str:
+    """A time-ordered key, as the SDK mints them."""
+    ms = int(time.time() * 1000)
+    value = ms << 80 | 0x7 << 76 | (sequence >> 12 & 0xFFF) << 64 | 0b10 << 62
+    value |= (sequence & 0xFFF) << 50 | uuid.uuid4().int & ((1 << 50) - 1)
+    return str(uuid.UUID(int=value))
+
+
+def make_events(count: int) -> Iterator[dict[str, str]]:
+    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    for number in range(count):
+        yield {
+            "customer_external_id": f"c{number % CUSTOMERS}",
+            "meter": METER,
+            "quantity": str(number % 1000),
+            "timestamp": f"{now}.{number % 1_000_000:06d}Z",
+            "idempotency_key": uuid7_text(number),
+        }
+
+
+def make_bodies(events: Sequence[dict[str, str]], size: int) -> list[bytes]:
+    return [
+        json.dumps({"events": events[start : start + size]}, separators=(",", ":")).encode()
+        for start in range(0, len(events), size)
+    ]
+
+
+async def _connection(
+    host: str, port: int, head: bytes, bodies: "asyncio.Queue[bytes]", times: list[float]
+) -> tuple[int, int]:
+    reader, writer = await asyncio.open_connection(host, port, limit=1 << 22)
+    accepted = duplicates = 0
+    while True:
+        try:
+            body = bodies.get_nowait()
+        except asyncio.QueueEmpty:
+            break
+        began = time.perf_counter()
+        writer.write(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in answer[:16]:
+            raise RuntimeError(answer.decode())
+        length = int(answer.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        content = await reader.readexactly(length)
+        times.append(time.perf_counter() - began)
+        counted = content[: content.index(b'"results"')]
+        parsed = json.loads(counted.rstrip(b",") + b"}")
+        accepted += parsed["accepted"]
+        duplicates += parsed["duplicates"]
+    writer.close()
+    return accepted, duplicates
+
+
+async def _run(
+    host: str, port: int, key: str, bodies: list[bytes], connections: int
+) -> tuple[float, list[float], int, int]:
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+    for body in bodies:
+        queue.put_nowait(body)
+    head = (
+        f"POST /api/v1/events/batch HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+        "Content-Type: application/json\r\nContent-Length: "
+    ).encode()
+    times: list[float] = []
+    began = time.perf_counter()
+    made = await asyncio.gather(
+        *(_connection(host, port, head, queue, times) for _ in range(connections))
+    )
+    seconds = time.perf_counter() - began
+    return seconds, times, sum(a for a, _ in made), sum(d for _, d in made)
+
+
+def send(url: str, key: str, bodies: list[bytes], *, events: int, connections: int = 16) -> Load:
+    """Send the bodies over some connections; return what came of it."""
+    host, port = url.removeprefix("http://").split(":")
+    seconds, times, accepted, duplicates = asyncio.run(
+        _run(host, int(port), key, bodies, connections)
+    )
+    times.sort()
+    return Load(
+        events,
+        seconds,
+        times[len(times) // 2],
+        times[int(len(times) * 0.99)],
+        accepted,
+        duplicates,
+    )

@@ -1,0 +1,1 @@
+"""Changes across rooms, a file each. Owns no facts."""

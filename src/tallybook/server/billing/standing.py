@@ -1,0 +1,22 @@
+"""Whether a subscription is past due: what its unpaid invoices say."""
+
+from datetime import datetime
+
+from tallybook.server.invoicing import service as invoicing
+from tallybook.server.invoicing.models import Invoice
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.storage import Tx
+from tallybook.server.subscriptions import service as subscriptions
+from tallybook.server.subscriptions.models import Action, Status
+
+
+def review(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> None:
+    """Bring the invoice's subscription to what its unpaid invoices say (semantics, choice 26)."""
+    if invoice.subscription_id is None:
+        return
+    sub = subscriptions.get(tx, space, invoice.subscription_id, lock=True)
+    unpaid = invoicing.list_payable(tx, space, subscription_id=sub.id, past_due_at=at, limit=1)
+    if unpaid and sub.status in (Status.ACTIVE, Status.TRIALING):
+        subscriptions.apply(tx, space, sub, Action.FALL_DUE, at=at)
+    elif not unpaid and sub.status is Status.PAST_DUE:
+        subscriptions.apply(tx, space, sub, Action.RECOVER, at=at)

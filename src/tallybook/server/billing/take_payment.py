@@ -1,0 +1,220 @@
+"""Money comes in: for an invoice, what it does not need as credit; and recovery follows."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tallybook.server.invoicing import service as invoicing
+from tallybook.server.invoicing.errors import IllegalInvoiceTransition
+from tallybook.server.invoicing.models import PAYABLE, Invoice
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import ZERO
+from tallybook.server.ledger import service as ledger
+from tallybook.server.ledger.models import Account, AccountKind
+from tallybook.server.ledger.rules.postings import move, to_ledger
+from tallybook.server.ledger.rules.prints import print_of
+from tallybook.server.payments import service as payments
+from tallybook.server.payments.models import (
+    Payment,
+    PaymentMethod,
+    PaymentSource,
+    PaymentStatus,
+)
+from tallybook.server.storage import Tx
+from tallybook.server.wallets import service as wallets
+
+from .errors import InvoiceCurrencyDiffers, InvoiceOfAnother
+from .standing import review
+
+
+def pay_invoice(
+    tx: Tx,
+    space: SpaceId,
+    invoice_id: str,
+    *,
+    wallet_id: str | None = None,
+    amount: Decimal | None = None,
+    key: str,
+    at: datetime,
+) -> tuple[Invoice, bool]:
+    """Pay all that is due (or `amount` of it) from the wallets, or nothing.
+
+    Returns the invoice, and whether this key had paid it before.
+    Errors: InvoiceNotFound; IllegalInvoiceTransition (not open); InsufficientWalletBalance;
+    WalletNotFound; WalletCurrencyMismatch; KeyReused.
+    Source: semantics, choice 24.
+    """
+    print_ = print_of({"invoice_id": invoice_id, "wallet_id": wallet_id, "amount": amount})
+    done = ledger.find_request(tx, space, operation="invoice.pay", key=key, fingerprint=print_)
+    if done is not None:
+        return invoicing.get(tx, space, invoice_id), True
+    invoice = invoicing.hold(tx, space, invoice_id)
+    if invoice.status not in PAYABLE:
+        raise IllegalInvoiceTransition(
+            invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
+        )
+    wanted = invoice.amount_due if amount is None else min(amount, invoice.amount_due)
+    parts = wallets.pay_from(
+        tx,
+        space,
+        invoice.customer_id,
+        invoice.currency,
+        wanted,
+        key=f"{invoice.id}:{key}",
+        at=at,
+        wallet_id=wallet_id,
+        invoice_id=invoice.id,
+        reference=invoice.number,
+    )
+    for part in parts:
+        payment = payments.create(
+            tx,
+            space,
+            customer_id=invoice.customer_id,
+            amount=part.amount,
+            currency=invoice.currency,
+            source=PaymentSource.INVOICE,
+            payment_method=PaymentMethod.WALLET,
+            invoice_id=invoice.id,
+            contract_id=invoice.contract_id,
+            wallet_id=part.wallet_id,
+            at=at,
+        )
+        payments.complete(tx, space, payment.id, at=at)
+    paid = invoicing.apply_payment(tx, space, invoice.id, wanted, at=at)
+    ledger.keep_request(
+        tx,
+        space,
+        operation="invoice.pay",
+        key=key,
+        fingerprint=print_,
+        object_id=invoice.id,
+        at=at,
+    )
+    review(tx, space, paid, at=at)
+    return paid, False
+
+
+def receive(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    invoice_id: str,
+    customer_id: str,
+    amount: Decimal,
+    currency: str | None,
+    status: PaymentStatus,
+    key: str,
+    at: datetime,
+    payment_method: PaymentMethod | None = None,
+    payment_date: date | None = None,
+    description: str | None = None,
+    external_transaction_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> tuple[Payment, bool]:
+    """Record a payment for an invoice; return it, and whether the key had made it before.
+
+    Errors: InvoiceNotFound; InvoiceOfAnother; InvoiceCurrencyDiffers; IllegalInvoiceTransition;
+    DuplicateExternalTransaction; KeyReused.
+    """
+    print_ = print_of(
+        {
+            "invoice_id": invoice_id,
+            "customer_id": customer_id,
+            "amount": amount,
+            "currency": currency,
+            "status": status,
+            "external_transaction_id": external_transaction_id,
+        }
+    )
+    before = ledger.find_request(tx, space, operation="payment.create", key=key, fingerprint=print_)
+    if before is not None:
+        return payments.get(tx, space, before), True
+    invoice = invoicing.hold(tx, space, invoice_id)
+    if invoice.customer_id != customer_id:
+        raise InvoiceOfAnother(invoice_id=invoice_id, customer_id=customer_id)
+    if currency is not None and currency != invoice.currency:
+        raise InvoiceCurrencyDiffers(invoice_currency=invoice.currency, currency=currency)
+    if invoice.status not in PAYABLE:
+        raise IllegalInvoiceTransition(
+            invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
+        )
+    payment = payments.create(
+        tx,
+        space,
+        customer_id=customer_id,
+        amount=amount,
+        currency=invoice.currency,
+        source=PaymentSource.INVOICE,
+        payment_method=payment_method,
+        payment_date=payment_date,
+        description=description,
+        external_transaction_id=external_transaction_id,
+        invoice_id=invoice.id,
+        contract_id=invoice.contract_id,
+        metadata=metadata,
+        at=at,
+    )
+    ledger.keep_request(
+        tx,
+        space,
+        operation="payment.create",
+        key=key,
+        fingerprint=print_,
+        object_id=payment.id,
+        at=at,
+    )
+    return set_status(tx, space, payment.id, status, at=at), False
+
+
+def set_status(
+    tx: Tx,
+    space: SpaceId,
+    payment_id: str,
+    status: PaymentStatus,
+    *,
+    reason: str | None = None,
+    at: datetime,
+) -> Payment:
+    """Bring a payment to a status; completed, it pays its invoice, and the rest is credit.
+
+    Errors: PaymentNotFound; IllegalPaymentTransition.
+    """
+    before = payments.get(tx, space, payment_id)
+    if before.invoice_id is None:
+        payment = wallets.set_status(tx, space, payment_id, status, reason=reason, at=at)
+        if payment.status is PaymentStatus.COMPLETED and before.status is not payment.status:
+            from .collect import retry_open
+
+            retry_open(tx, space, payment.customer_id, payment.currency, at=at)
+        return payment
+    invoice = invoicing.hold(tx, space, before.invoice_id)
+    before = payments.lock(tx, space, payment_id)
+    payment = payments.go_to(tx, space, payment_id, status, reason=reason, at=at)
+    if payment.status is PaymentStatus.COMPLETED and before.status is not payment.status:
+        _apply(tx, space, payment, invoice, at=at)
+    return payment
+
+
+def _apply(tx: Tx, space: SpaceId, payment: Payment, invoice: Invoice, *, at: datetime) -> None:
+    """Put a completed payment on its invoice; over-payment becomes credit, never silent."""
+    part = min(payment.amount, invoice.amount_due) if invoice.status in PAYABLE else ZERO
+    if part:
+        ledger.post(
+            tx,
+            space,
+            key=f"payment:{payment.id}:applied",
+            kind="payment.applied",
+            reference=payment.id,
+            at=at,
+            postings=move(
+                to_ledger(part),
+                debit=Account(AccountKind.UNAPPLIED, payment.currency, payment.customer_id),
+                credit=Account(AccountKind.RECEIVABLE, payment.currency, payment.customer_id),
+            ),
+        )
+        paid = invoicing.apply_payment(tx, space, invoice.id, part, at=at)
+        review(tx, space, paid, at=at)
+    if part < payment.amount:
+        wallets.credit_payment(tx, space, payment, amount=payment.amount - part, at=at)

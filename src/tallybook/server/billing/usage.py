@@ -1,0 +1,152 @@
+"""What a period has used, read from its counters: as many reads as meters, not as events."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tallybook.server.catalog.models import ChargeTerms, ChargeType, MeterTerms, Terms
+from tallybook.server.identity.models import Space
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import EXACT, ZERO
+from tallybook.server.kernel.periods import calendar_window
+from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Tally
+from tallybook.server.metering.service import counters
+from tallybook.server.rating.models import (
+    RECURRING_WINDOWS,
+    LimitType,
+    QuotaWindow,
+    WindowUsage,
+)
+from tallybook.server.storage import Tx
+from tallybook.server.subscriptions.models import Period, Subscription, Timeline
+from tallybook.server.subscriptions.rules.resolve import find_paying
+
+from .models import ChargeUsage, MeterUsage, PeriodUsage
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def read_usage(
+    tx: Tx,
+    space: Space,
+    sub: Subscription,
+    period: Period,
+    terms: Terms,
+    timelines: Sequence[Timeline],
+) -> PeriodUsage:
+    """Return the usage of a period by everything its terms price. `timelines`: the customer's."""
+    keys = {
+        meter_id: CounterKey(sub.id, meter_id, PERIOD_WINDOW, period.start)
+        for meter_id in _metered_ids(terms)
+    }
+    found = counters.read(tx, space.id, list(keys.values()))
+    tallies = {meter_id: found.get(key, Tally()) for meter_id, key in keys.items()}
+    metered = []
+    for meter in terms.meters:
+        tally = tallies[meter.meter_id]
+        paying = find_paying(timelines, meter_id=meter.meter_id, at=period.end - _INSTANT)
+        is_addition = paying is not None and paying.timeline.id != sub.id
+        if is_addition and not tally.version:
+            continue  # its units are used through the subscription that it adds to
+        included = None
+        if paying is not None and paying.timeline.id == sub.id:
+            included = paying.included_units
+        windows = _windows(tx, space, sub, period, meter, tally, included)
+        quantity = tally.figure(meter.aggregation)
+        metered.append(MeterUsage(meter, windows, quantity, tally.version))
+    charges = [
+        ChargeUsage(charge, *_charged(tx, space.id, sub, period, charge, tallies))
+        for charge in terms.charges
+        if charge.charge_type.is_metered and charge.meter_id is not None
+    ]
+    return PeriodUsage(period.number, period.start, period.end, tuple(metered), tuple(charges))
+
+
+def counter_versions(
+    tx: Tx, space: SpaceId, sub: Subscription, period: Period, terms: Terms
+) -> dict[str, int]:
+    """Return the version of each meter's counter of a period; 0 where nothing was counted."""
+    ids = _metered_ids(terms)
+    keys = [CounterKey(sub.id, meter_id, PERIOD_WINDOW, period.start) for meter_id in ids]
+    found = counters.read(tx, space, keys)
+    return {key.meter_id: found.get(key, Tally()).version for key in keys}
+
+
+def _metered_ids(terms: Terms) -> list[str]:
+    charged = {charge.meter_id for charge in terms.charges if charge.meter_id is not None}
+    return sorted({meter.meter_id for meter in terms.meters} | charged)
+
+
+def _windows(
+    tx: Tx,
+    space: Space,
+    sub: Subscription,
+    period: Period,
+    meter: MeterTerms,
+    tally: Tally,
+    included: Decimal | None,
+) -> tuple[WindowUsage, ...]:
+    """Return the usage by quota window (semantics, choices 3 and 7)."""
+    shape, window = meter.shape, meter.shape.event_quota_window
+    whole = tally.figure(meter.aggregation)
+    if shape.limit_type is not LimitType.EVENT_QUOTA or window is QuotaWindow.BILLING_PERIOD:
+        return (WindowUsage(whole, included_units=included),)
+    assert sub.started_at is not None
+    start = sub.started_at
+    if window in RECURRING_WINDOWS:
+        start = calendar_window(window.value, period.start, space.zone).start
+    parts = counters.list_windows(
+        tx,
+        space.id,
+        subscription_id=sub.id,
+        meter_id=meter.meter_id,
+        window=window.value,
+        start=min(start, period.start),
+        end=period.end,
+    )
+    before = ZERO
+    for at, part in parts:
+        if at < period.start:
+            before = EXACT.add(before, part.figure(meter.aggregation))
+    if window is QuotaWindow.LIFETIME:
+        return (WindowUsage(whole, used_before=before, included_units=included),)
+    inside: list[tuple[datetime, Tally]] = [part for part in parts if part[0] >= period.start]
+    return tuple(
+        WindowUsage(
+            part.figure(meter.aggregation),
+            used_before=before if at == period.start else ZERO,
+            included_units=included,
+        )
+        for at, part in inside
+    )
+
+
+def _charged(
+    tx: Tx,
+    space: SpaceId,
+    sub: Subscription,
+    period: Period,
+    charge: ChargeTerms,
+    tallies: dict[str, Tally],
+) -> tuple[Decimal, int]:
+    """Return what a metered charge goes by, and the counter's version.
+
+    A seat_based charge goes by the most seats held: the highest value, or the one carried in.
+    """
+    assert charge.meter_id is not None
+    assert charge.meter_aggregation is not None
+    tally = tallies[charge.meter_id]
+    if charge.charge_type is ChargeType.USAGE_BASED:
+        return tally.figure(charge.meter_aggregation), tally.version
+    assert sub.started_at is not None
+    earlier = counters.list_windows(
+        tx,
+        space,
+        subscription_id=sub.id,
+        meter_id=charge.meter_id,
+        window=PERIOD_WINDOW,
+        start=sub.started_at,
+        end=period.start,
+    )
+    carried = next((part.latest for _, part in reversed(earlier) if part.latest), ZERO)
+    return max(tally.highest or ZERO, carried or ZERO), tally.version

@@ -1,0 +1,106 @@
+"""Runs due work: claimed with a lease, each piece in a transaction of its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Final
+
+from tallybook.server.identity import service as identity
+from tallybook.server.kernel import clock
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.storage import Database, Tx, due, idempotency
+from tallybook.server.storage.due import Due
+from tallybook.server.storage.errors import LeaseLost
+
+from .schedule import KINDS, Work
+
+log = logging.getLogger("tallybook.worker")
+CLAIM_MAX: Final = 50
+IDLE_S: Final = 1.0
+RETRY: Final = timedelta(seconds=5)
+FORGET_EVERY_S: Final = 3600.0
+
+
+def claim(db: Database, *, only: SpaceId | None = None, limit: int = CLAIM_MAX) -> list[Due]:
+    """Lease what is due now, by each space's own time."""
+
+    def work(tx: Tx) -> list[Due]:
+        clocks = identity.list_clocks(tx)
+        return due.claim(tx, now=clock.now(), clocks=clocks, limit=limit, only=only)
+
+    return db.write_now(work)
+
+
+def start(db: Database, item: Due, kinds: Mapping[str, Work] = KINDS) -> Future[None]:
+    """Begin one piece of claimed work; its effect and its end are one transaction."""
+
+    def work(tx: Tx) -> None:
+        due.finish(tx, item)
+        space = identity.get_space(tx, item.space)
+        kinds[item.kind](tx, space, item.subject_id, item.due_at, space.now(clock.now()))
+
+    return db.write(work)
+
+
+def settle(db: Database, item: Due, future: Future[None], *, retry: timedelta) -> bool:
+    """Wait for begun work; give it back when it failed. Tell whether it was done."""
+    try:
+        future.result()
+    except LeaseLost:
+        return False
+    except Exception as error:
+        log.warning("%s of %s failed: %s", item.kind, item.subject_id, error, exc_info=error)
+        message = f"{type(error).__name__}: {error}"
+        retry_at = clock.now() + retry * 2 ** (item.attempts - 1)
+        db.write_now(lambda tx: due.fail(tx, item, error=message, retry_at=retry_at))
+        return False
+    return True
+
+
+def run_claimed(db: Database, items: list[Due], *, retry: timedelta = RETRY) -> int:
+    """Run claimed work together, so that its commits are shared; return how much was done."""
+    begun = [(item, start(db, item)) for item in items]
+    return sum(settle(db, item, future, retry=retry) for item, future in begun)
+
+
+def _forget(tx: Tx) -> None:
+    idempotency.forget(tx, clock.now())
+
+
+class Worker:
+    """A thread that runs due work until it is stopped."""
+
+    def __init__(self, db: Database, *, idle_s: float = IDLE_S) -> None:
+        self._db = db
+        self._idle_s = idle_s
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self.run, name="tallybook-worker", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 8.0) -> None:
+        """Stop after the work at hand."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def run(self) -> None:
+        """Run due work until `stop`."""
+        forgotten = 0.0
+        while not self._stopping.is_set():
+            try:
+                items = claim(self._db)
+                run_claimed(self._db, items)
+                if time.monotonic() - forgotten > FORGET_EVERY_S:
+                    forgotten = time.monotonic()
+                    self._db.write_now(_forget)
+            except Exception as error:  # noqa: BLE001 - the database may be away for a while
+                log.warning("the worker waits: %s", error)
+                items = []
+            if not items:
+                self._stopping.wait(self._idle_s)

@@ -1,0 +1,32 @@
+"""Every kind of due work, and the use case that it calls."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from tallybook.server.billing import collect, renew
+from tallybook.server.identity.models import Space
+from tallybook.server.invoicing.models import WORK_DUE
+from tallybook.server.storage import Tx
+from tallybook.server.wallets import service as wallets
+
+Work = Callable[[Tx, Space, str, datetime, datetime], None]
+"""(tx, space, subject id, when it fell due, now)."""
+
+
+def _expire_grant(tx: Tx, space: Space, grant_id: str, _due_at: datetime, now: datetime) -> None:
+    wallets.expire_grant(tx, space.id, grant_id, at=now)
+
+
+def _land_grant(tx: Tx, space: Space, grant_id: str, _due_at: datetime, now: datetime) -> None:
+    wallets.land_grant(tx, space.id, grant_id, at=now)
+
+
+KINDS: Final[Mapping[str, Work]] = {
+    renew.PERIOD_END: renew.end_period,  # a billing period or a trial ends
+    renew.START: renew.start,  # a scheduled subscription begins
+    renew.FINALIZE: renew.finalize_cycle,  # the grace for late usage is over
+    WORK_DUE: collect.fall_due,  # an open invoice is due
+    "wallet.expire_grant": _expire_grant,
+    "wallet.land_grant": _land_grant,
+}
