@@ -1,18 +1,14 @@
-"""Projects, API keys and markets, as the operator of a server makes them."""
+"""Projects and API keys, as the operator of a server makes them."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
-from .base import Currency, Instant, Key, Name, Ref, Request, Response
+from .base import Currency, Instant, Name, Ref, Request, Response
 
 Space = Literal["live", "test"]
 KeyScope = Literal["full", "ingest", "read"]
 Timezone = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-ProjectRef = Annotated[
-    Ref | None,
-    Field(description="Id or name of the project; not needed while there is only one."),
-]
 
 
 class ProjectCreate(Request):
@@ -48,7 +44,7 @@ class ProjectCreated(Response):
 class ApiKeyCreate(Request):
     """A new API key of one space."""
 
-    project: ProjectRef = None
+    project_id: Ref
     space: Space = "live"
     scope: KeyScope = "full"
     name: Name | None = None
@@ -71,26 +67,6 @@ class ApiKeyCreated(ApiKey):
     """A new API key with its text, which is shown only here."""
 
     key: str
-
-
-class MarketCreate(Request):
-    """A new market, in both spaces of a project."""
-
-    project: ProjectRef = None
-    key: Key
-    currency: Currency
-    name: Name | None = None
-
-
-class MarketCreated(Response):
-    """A market; each space has its own."""
-
-    key: str
-    name: str
-    currency: str
-    project_id: str
-    live_id: str
-    test_id: str
 
 
 class Health(Response):

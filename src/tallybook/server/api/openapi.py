@@ -1,7 +1,9 @@
 """The OpenAPI 3.1 document, and its pages, served from this machine alone."""
 
 import json
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import fastapi_offline
@@ -11,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from tallybook.server.storage import open_database, schema
 from tallybook.wire.base import Problem
 
 
@@ -41,6 +44,24 @@ def document(app: FastAPI) -> dict[str, Any]:
             _tidy(operation)
     app.openapi_schema = made
     return made
+
+
+def standalone() -> dict[str, Any]:
+    """Return the document without a server: of the routes on an empty database."""
+    from .app import build_app
+
+    with TemporaryDirectory(prefix="tallybook-") as directory:
+        db = open_database(f"sqlite:///{directory}/empty.db")
+        try:
+            schema.migrate(db)
+            return document(build_app(db))
+        finally:
+            db.close()
+
+
+def written(made: dict[str, Any]) -> str:
+    """Return the document as docs/openapi.json holds it."""
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def _tidy(operation: dict[str, Any]) -> None:
@@ -83,3 +104,7 @@ def install(app: FastAPI, prefix: str) -> None:
             redoc_favicon_url=f"{prefix}/docs-assets/favicon.png",
             with_google_fonts=False,
         )
+
+
+if __name__ == "__main__":  # what `make openapi` runs
+    sys.stdout.write(written(standalone()))

@@ -1,4 +1,4 @@
-"""What the operator of a server does: projects, API keys, markets. Not for API keys."""
+"""What the operator of a server does: projects and API keys. API keys may not."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -7,12 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tallybook.server.catalog import service as catalog
-from tallybook.server.catalog.errors import KeyTaken
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.errors import ApiKeyNotFound, ProjectNotFound
 from tallybook.server.identity.models import ApiKey, Mode, Project, Scope
 from tallybook.server.kernel import clock
-from tallybook.server.kernel.errors import FieldError, InvalidInput, Unavailable
+from tallybook.server.kernel.errors import Unavailable
 from tallybook.server.storage import Database, Tx
 from tallybook.wire import projects as wire
 from tallybook.wire.base import Page
@@ -93,12 +92,11 @@ def create_api_key(body: wire.ApiKeyCreate, operator: Operator) -> Response:
     """Create an API key of one space; its text is in this answer only."""
 
     def work(tx: Tx) -> wire.ApiKeyCreated:
-        project = _choose(tx, body.project)
-        space = identity.find_space(tx, project.id, Mode(body.space))
+        space = identity.find_space(tx, body.project_id, Mode(body.space))
         key, text = identity.create_key(
             tx, space, scope=Scope(body.scope), name=body.name, at=clock.now()
         )
-        return wire.ApiKeyCreated(**_api_key(key, project.id).model_dump(), key=text)
+        return wire.ApiKeyCreated(**_api_key(key, body.project_id).model_dump(), key=text)
 
     return _answer(operator.db.write_now(work), 201)
 
@@ -110,13 +108,13 @@ def create_api_key(body: wire.ApiKeyCreate, operator: Operator) -> Response:
     operation_id="api_keys.list",
 )
 def list_api_keys(
-    operator: Operator, project: Annotated[str | None, Query(max_length=255)] = None
+    operator: Operator, project_id: Annotated[str, Query(max_length=255)]
 ) -> Response:
     """List a project's API keys, revoked ones too, the oldest first."""
 
     def work(tx: Tx) -> list[wire.ApiKey]:
-        chosen = _choose(tx, project)
-        return [_api_key(key, chosen.id) for key in identity.list_keys(tx, chosen.id)]
+        project = identity.get_project(tx, project_id)
+        return [_api_key(key, project.id) for key in identity.list_keys(tx, project.id)]
 
     return _answer(whole_page(operator.db.read(work)))
 
@@ -135,60 +133,6 @@ def revoke_api_key(key_id: str, operator: Operator) -> Response:
         return _api_key(key, identity.get_space(tx, key.space).project_id)
 
     return _answer(operator.db.write_now(work))
-
-
-@router.post(
-    "/markets",
-    response_model=wire.MarketCreated,
-    status_code=201,
-    responses=responses(ProjectNotFound, KeyTaken),
-    operation_id="markets.create",
-)
-def create_market(body: wire.MarketCreate, operator: Operator) -> Response:
-    """Create a market, in the live and in the test space of a project."""
-
-    def work(tx: Tx) -> wire.MarketCreated:
-        project, name = _choose(tx, body.project), body.name or body.key
-        made = {
-            mode: catalog.create_market(
-                tx,
-                identity.find_space(tx, project.id, mode).id,
-                key=body.key,
-                name=name,
-                currency=body.currency,
-                at=clock.now(),
-            )
-            for mode in Mode
-        }
-        return wire.MarketCreated(
-            key=body.key,
-            name=name,
-            currency=body.currency,
-            project_id=project.id,
-            live_id=made[Mode.LIVE].id,
-            test_id=made[Mode.TEST].id,
-        )
-
-    return _answer(operator.db.write_now(work), 201)
-
-
-def _choose(tx: Tx, given: str | None) -> Project:
-    """Return the project of an id or a name; the only one where none is given.
-
-    Errors: ProjectNotFound; InvalidInput (several fit).
-    """
-    everyone = identity.list_projects(tx)
-    fitting = [p for p in everyone if given is None or given in (p.id, p.name)]
-    by_id = [p for p in fitting if p.id == given]
-    fitting = by_id or fitting
-    if len(fitting) == 1:
-        return fitting[0]
-    if not everyone:
-        raise ProjectNotFound(hint="create one with `tallybook projects create NAME`")
-    if not fitting:
-        raise ProjectNotFound(project_id=given)
-    several = f"{len(fitting)} projects fit: give the id of one"
-    raise InvalidInput(errors=[FieldError("/project", "project_required", several)])
 
 
 def _project(project: Project) -> wire.Project:

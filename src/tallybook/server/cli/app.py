@@ -11,7 +11,17 @@ from typer.core import TyperGroup
 from tallybook import APIStatusError, TallybookError
 from tallybook.server.kernel.errors import Refusal
 
-from . import import_events, keys, markets, migrate, projects, serve
+from . import (
+    doctor,
+    import_events,
+    keys,
+    markets,
+    migrate,
+    openapi,
+    projects,
+    serve,
+    verify,
+)
 from .errors import Failure
 
 
@@ -25,11 +35,10 @@ class _Commands(TyperGroup):
             _say(str(failure))
             raise typer.Exit(failure.exit_code) from None
         except Refusal as refusal:
-            _say(_sentence(refusal.message, refusal.errors, refusal.details.get("hint")))
+            _say(_sentence(refusal.message, refusal.errors))
             raise typer.Exit(1) from None
         except APIStatusError as error:
-            hint = error.body.get("hint") if isinstance(error.body, dict) else None
-            said = _sentence(error.message, error.errors, hint)
+            said = _sentence(error.message, error.errors)
             _say(f"{said} ({error.code or error.status_code})")
             raise typer.Exit(1) from None
         except TallybookError as error:
@@ -37,9 +46,9 @@ class _Commands(TyperGroup):
             raise typer.Exit(1) from None
 
 
-def _sentence(message: str, fields: Iterable[Any], hint: str | None) -> str:
-    parts = [message, *(f"{field.pointer}: {field.detail}." for field in fields)]
-    return " ".join([*parts, *([f"{hint}."] if hint else [])])
+def _sentence(message: str, fields: Iterable[Any]) -> str:
+    told = [f"{field.pointer}: {field.detail}" for field in fields]
+    return " ".join([message, *(f"{one}." for one in told if one not in message)])
 
 
 def _say(text: str) -> None:
@@ -57,6 +66,9 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
+app.command("verify")(verify.verify)
+app.command("doctor")(doctor.doctor)
+app.command("openapi")(openapi.openapi)
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(markets.app, name="markets")

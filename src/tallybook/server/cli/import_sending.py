@@ -134,7 +134,7 @@ class Sender:
         return again
 
     def _wait(self, failure: APIError | None, tries: int, since_s: float) -> None:
-        why = "the server is busy" if failure is None else failure.message
+        why = "the server is busy" if failure is None else str(failure)
         if time.monotonic() - since_s > self._patience_s:
             raise Failure(
                 f"{why}; gave up after {self._patience_s:.0f} s. {self._totals.accepted} events "

@@ -71,7 +71,7 @@ def make_home(home: Path) -> None:
 
 
 @contextmanager
-def held_lock(settings: Settings, *, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+def held_lock(settings: Settings) -> Iterator[None]:
     """Hold the embedded database for this process; nothing to hold with PostgreSQL.
 
     Errors: AlreadyServed, where a server runs, or another command holds it for long.
@@ -80,7 +80,7 @@ def held_lock(settings: Settings, *, wait_s: float = LOCK_WAIT_S) -> Iterator[No
         yield
         return
     make_home(settings.home)
-    lock, deadline_s = DirectoryLock(settings.home), time.monotonic() + wait_s
+    lock, deadline_s = DirectoryLock(settings.home), time.monotonic() + LOCK_WAIT_S
     while True:
         try:
             lock.acquire()

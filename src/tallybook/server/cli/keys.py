@@ -1,7 +1,7 @@
 """`tallybook keys`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,11 +41,14 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create an API key; its text is shown only once."""
-    from .operator_calls import call
+    from .operator_calls import Operator, run
 
-    settings = load(data_dir=data_dir, database_url=database)
-    body = {"project": project, "space": space.value, "scope": scope.value, "name": name}
-    made = call(settings, "POST", "/api-keys", body)
+    async def work(operator: Operator) -> Any:
+        body = {"space": space.value, "scope": scope.value, "name": name}
+        project_id = await operator.project_id(project)
+        return await operator.call("POST", "/api-keys", {"project_id": project_id, **body})
+
+    made = run(load(data_dir=data_dir, database_url=database), work)
     names = ("id", "space", "scope", "name", "key")
     output.show(made, output.pairs(made, *names), as_json=as_json)
     if not as_json:
@@ -60,13 +63,13 @@ def list_all(
     as_json: AsJson = False,
 ) -> None:
     """List a project's API keys, revoked ones too."""
-    from urllib.parse import urlencode
+    from .operator_calls import Operator, run
 
-    from .operator_calls import call
+    async def work(operator: Operator) -> Any:
+        project_id = await operator.project_id(project)
+        return await operator.call("GET", f"/api-keys?project_id={project_id}")
 
-    settings = load(data_dir=data_dir, database_url=database)
-    query = f"?{urlencode({'project': project})}" if project is not None else ""
-    found = call(settings, "GET", f"/api-keys{query}")["data"]
+    found = run(load(data_dir=data_dir, database_url=database), work)["data"]
     rows = (
         [
             key["id"],

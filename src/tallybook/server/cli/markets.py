@@ -1,6 +1,6 @@
 """`tallybook markets`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,10 +28,13 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a market, in the live and in the test space."""
-    from .operator_calls import call
+    from .operator_calls import Operator, run
 
-    settings = load(data_dir=data_dir, database_url=database)
-    body = {"key": key, "currency": currency, "name": name, "project": project}
-    made = call(settings, "POST", "/markets", body)
-    names = ("key", "name", "currency", "live_id", "test_id")
+    async def work(operator: Operator) -> Any:
+        project_id = await operator.project_id(project)
+        body = {"project_id": project_id, "key": key, "currency": currency, "name": name or key}
+        return await operator.call("POST", "/markets", body)
+
+    made = run(load(data_dir=data_dir, database_url=database), work)
+    names = ("id", "key", "name", "currency")
     output.show(made, output.pairs(made, *names), as_json=as_json)

@@ -6,10 +6,11 @@ server and without one.
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
-import httpx2
+from httpx2 import ASGITransport, AsyncClient
 
 from tallybook import APIConnectionError, AsyncTallybook
 from tallybook.client.calls import prepare
@@ -29,19 +30,56 @@ def new_token() -> str:
     return OPERATOR_PREFIX + secrets.token_urlsafe(32)
 
 
+class Operator:
+    """A way to the operator's routes."""
+
+    def __init__(self, client: AsyncTallybook) -> None:
+        self._client = client
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Return the JSON that a call answers. Errors: APIStatusError; APIConnectionError."""
+        # One try: making a project or a key twice is worse than asking again.
+        options = {"max_retries": 0 if method != "GET" else 2}
+        client = self._client
+        prepared = prepare(client.options, method, path, body=body, options=options)
+        response = await client.transport.send(prepared, client.options)
+        return response.json()
+
+    async def project_id(self, given: str | None) -> str:
+        """Return the id of the project of an id or name; of the only one, if none is given.
+
+        Errors: Failure (none or several fit).
+        """
+        projects = (await self.call("GET", "/projects"))["data"]
+        fitting = [it for it in projects if given is None or given in (it["id"], it["name"])]
+        by_id = [it for it in fitting if it["id"] == given]
+        if len(by_id or fitting) == 1:
+            return str((by_id or fitting)[0]["id"])
+        if not projects:
+            raise Failure("there is no project: create one with `tallybook projects create NAME`")
+        what = f"{len(fitting)} projects fit" if fitting else f"there is no project {given!r}"
+        raise Failure(f"{what}: name one with --project; `tallybook projects list` lists them")
+
+
+Work = Callable[[Operator], Awaitable[Any]]
+
+
 def call(settings: Settings, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """Return the JSON that an operator's call answers.
+    """Return the JSON that one call answers. Errors: as of `run`."""
+    return run(settings, lambda operator: operator.call(method, path, body))
+
+
+def run(settings: Settings, work: Work) -> Any:
+    """Return what `work` returns, beside a running server or without one.
 
     Errors: APIStatusError; Failure (the database is held, and its server does not answer).
     """
     server = find_server(settings.home) if settings.sqlite_path else None
     if server is not None:
-        try:
-            return asyncio.run(_ask(server, None, method, path, body))
-        except APIConnectionError:
-            pass  # it is stopping, or its file is a leftover: the lock tells
+        with suppress(APIConnectionError):  # it stops, or its file is a leftover: the lock tells
+            return asyncio.run(_with(server, None, work))
     try:
-        return _call_here(settings, method, path, body)
+        return _run_here(settings, work)
     except AlreadyServed as error:
         raise Failure(
             f"{settings.home} is in use by process {error.details['pid']}, which does not "
@@ -49,31 +87,19 @@ def call(settings: Settings, method: str, path: str, body: Mapping[str, Any] | N
         ) from None
 
 
-def _call_here(settings: Settings, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+def _run_here(settings: Settings, work: Work) -> Any:
     from tallybook.server.api.app import build_app
 
     with held_lock(settings), opened(settings) as db:
         make_ready(db)
         here = RunningServer(_HERE, 0, new_token())
         app = build_app(db, operator_token=here.operator_token)
-        return asyncio.run(
-            _ask(here, httpx2.ASGITransport(app, raise_app_exceptions=False), method, path, body)
-        )
+        return asyncio.run(_with(here, ASGITransport(app, raise_app_exceptions=False), work))
 
 
-async def _ask(
-    server: RunningServer,
-    transport: httpx2.ASGITransport | None,
-    method: str,
-    path: str,
-    body: Mapping[str, Any] | None,
-) -> Any:
+async def _with(server: RunningServer, transport: ASGITransport | None, work: Work) -> Any:
     async with (
-        httpx2.AsyncClient(transport=transport) as http,
+        AsyncClient(transport=transport) as http,
         AsyncTallybook(server.operator_token, base_url=server.url, http_client=http) as client,
     ):
-        # One try: making a project or a key twice is worse than asking again.
-        options = {"max_retries": 0 if method != "GET" else 2}
-        prepared = prepare(client.options, method, path, body=body, options=options)
-        response = await client.transport.send(prepared, client.options)
-        return response.json()
+        return await work(Operator(client))

@@ -15,10 +15,11 @@ import uvicorn
 
 from tallybook.server.storage import Database
 
-from . import flags, installation
+from . import flags, installation, output
 from .errors import Failure
 from .installation import RunningServer
 from .operator_calls import new_token
+from .output import AsJson
 from .settings import Settings, load
 
 DRAIN_S: Final = 6  # for requests that run when it is told to stop
@@ -36,6 +37,7 @@ def serve(
     ] = None,
     database: flags.Database = None,
     data_dir: flags.DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the API and do what falls due, on the embedded database or on PostgreSQL."""
     settings = load(host=host, port=port, database_url=database, data_dir=data_dir)
@@ -48,7 +50,7 @@ def serve(
         installation.opened(settings) as db,
     ):
         installation.make_ready(db)
-        run_server(settings, db, sock)
+        run_server(settings, db, sock, as_json=as_json)
 
 
 @contextmanager
@@ -85,6 +87,7 @@ def run_server(
     db: Database,
     sock: socket.socket,
     *,
+    as_json: bool = False,
     answering: Callable[[str], None] | None = None,
 ) -> None:
     """Serve on a bound socket and an open database, until a signal. Errors: Failure."""
@@ -99,7 +102,8 @@ def run_server(
             installation.write_server_file(settings.home, running)
         if answering is not None:
             answering(url)
-        typer.echo(f"Tallybook is serving at {url}")
+        result = {"url": url, "pid": os.getpid()}
+        output.show(result, [f"Tallybook is serving at {url}"], as_json=as_json)
 
     config = uvicorn.Config(
         app,
