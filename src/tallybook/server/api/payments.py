@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from tallybook.server.billing import take_payment
 from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.payments import service as payments
@@ -12,7 +13,6 @@ from tallybook.server.payments import views
 from tallybook.server.payments.errors import (
     DuplicateExternalTransaction,
     IllegalPaymentTransition,
-    InvoiceNotFound,
     PaymentNotDeletable,
     PaymentNotFound,
 )
@@ -23,7 +23,7 @@ from tallybook.wire import payments as wire
 from tallybook.wire.base import Page
 
 from .bodies import StrictRoute
-from .calls import IDEMPOTENT, Read, ReadCall, Write
+from .calls import IDEMPOTENT, Read, ReadCall, Write, WriteCall
 from .errors import IdempotencyKeyMissing
 from .pages import Paging, page_request, to_page
 from .problems import responses
@@ -52,7 +52,9 @@ def create_payment(body: wire.PaymentCreate, write: Write) -> Response:
             customer_external_id=body.customer_external_id,
         )
         if body.invoice_id is not None:
-            raise InvoiceNotFound(invoice_id=body.invoice_id)
+            payment, is_old = _for_invoice(tx, write, customer.id, body.invoice_id, body, key)
+            _note(tx, is_old)
+            return _shown(tx, write, payment)
         payment, is_old = wallets.receive(
             tx,
             write.space,
@@ -134,7 +136,7 @@ def update_payment(payment_id: str, body: wire.PaymentUpdate, write: Write) -> R
     def work(tx: Tx) -> wire.Payment:
         payment = payments.edit(tx, write.space, payment_id, fields, at=write.now)
         if status is not None:
-            payment = wallets.set_status(
+            payment = take_payment.set_status(
                 tx, write.space, payment_id, PaymentStatus(status), at=write.now
             )
         return _shown(tx, write, payment)
@@ -181,6 +183,37 @@ def refund_payment(payment_id: str, body: wire.RefundCreate, write: Write) -> Re
         return views.refund_to_wire(refund)
 
     return write(work, status=201)
+
+
+def _for_invoice(
+    tx: Tx,
+    write: WriteCall,
+    customer_id: str,
+    invoice_id: str,
+    body: wire.PaymentCreate,
+    key: str,
+) -> tuple[Payment, bool]:
+    method = body.payment_method and PaymentMethod(body.payment_method)
+    if method is PaymentMethod.WALLET:
+        return take_payment.pay_part(
+            tx, write.space, invoice_id, amount=body.amount, key=key, at=write.now
+        )
+    return take_payment.receive(
+        tx,
+        write.space,
+        invoice_id=invoice_id,
+        customer_id=customer_id,
+        amount=body.amount,
+        currency=body.currency,
+        payment_method=method,
+        payment_date=body.payment_date,
+        description=body.description,
+        external_transaction_id=body.external_transaction_id,
+        status=PaymentStatus(body.status),
+        metadata=body.metadata,
+        key=key,
+        at=write.now,
+    )
 
 
 def _note(tx: Tx, is_old: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
+from tallybook.server.billing import credit
 from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.kernel.errors import FieldError, InvalidInput
@@ -226,7 +227,7 @@ def top_up(wallet_id: str, body: wire.TopUp, write: Write) -> Response:
     key = write.require_key()
     return _operate(
         write,
-        lambda tx: wallets.top_up(
+        lambda tx: credit.top_up(
             tx,
             write.space,
             wallet_id,
@@ -254,7 +255,7 @@ def grant_credit(wallet_id: str, body: wire.CreditGrant, write: Write) -> Respon
     key = write.require_key()
     return _operate(
         write,
-        lambda tx: wallets.grant_credit(
+        lambda tx: credit.grant_credit(
             tx,
             write.space,
             wallet_id,

@@ -96,6 +96,18 @@ def pay_invoice(
     return paid, False
 
 
+def pay_part(
+    tx: Tx, space: SpaceId, invoice_id: str, *, amount: Decimal, key: str, at: datetime
+) -> tuple[Payment, bool]:
+    """Pay an amount of an invoice from the wallets; return the payment, and whether it is old.
+
+    Errors: those of `pay_invoice`.
+    """
+    _, is_old = pay_invoice(tx, space, invoice_id, amount=amount, key=key, at=at)
+    newest = payments.list_for_invoice(tx, space, invoice_id)[-1]
+    return newest, is_old
+
+
 def receive(
     tx: Tx,
     space: SpaceId,
