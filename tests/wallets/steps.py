@@ -1,10 +1,11 @@
 """What the tests of wallets do, in short words. Amounts are texts: `"12.50"`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -14,7 +15,7 @@ from tallybook.server.ledger import service as ledger
 from tallybook.server.ledger.models import AccountKind
 from tallybook.server.payments import service as payments
 from tallybook.server.payments.models import Payment
-from tallybook.server.storage import Database
+from tallybook.server.storage import Database, Tx
 from tallybook.server.storage.pages import PageRequest
 from tallybook.server.storage.tables import outbox
 from tallybook.server.wallets import service as wallets
@@ -22,6 +23,7 @@ from tallybook.server.wallets.models import CreditType, Done, Transaction, Walle
 from tallybook.server.wallets.rules.units import money_of
 from tests.conftest import NOW
 
+T = TypeVar("T")
 DAY = timedelta(days=1)
 _keys = count(1)
 
@@ -41,15 +43,18 @@ class Desk:
         customer, _ = db.write_now(lambda tx: customers.create(tx, space, fields, at=NOW))
         return cls(db, space, customer.id)
 
+    def write(self, work: Callable[[Tx], T]) -> T:
+        return self.db.write(work).result()
+
     def default(self, currency: str = "USD") -> str:
-        return self.db.write_now(
+        return self.write(
             lambda tx: (
                 wallets.get_or_create(tx, self.space, self.customer_id, currency, at=self.at).id
             )
         )
 
     def wallet(self, name: str = "Extra", **fields: Any) -> str:
-        return self.db.write_now(
+        return self.write(
             lambda tx: (
                 wallets.create(
                     tx, self.space, customer_id=self.customer_id, name=name, at=self.at, **fields
@@ -59,7 +64,7 @@ class Desk:
 
     def top_up(self, wallet_id: str, amount: str, key: str | None = None, **more: Any) -> Done:
         key = key or f"key-{next(_keys)}"
-        return self.db.write_now(
+        return self.write(
             lambda tx: wallets.top_up(
                 tx, self.space, wallet_id, amount=Decimal(amount), key=key, at=self.at, **more
             )
@@ -67,7 +72,7 @@ class Desk:
 
     def grant(self, wallet_id: str, amount: str, key: str | None = None, **more: Any) -> Done:
         key = key or f"key-{next(_keys)}"
-        return self.db.write_now(
+        return self.write(
             lambda tx: wallets.grant_credit(
                 tx, self.space, wallet_id, amount=Decimal(amount), key=key, at=self.at, **more
             )
@@ -75,7 +80,7 @@ class Desk:
 
     def deduct(self, wallet_id: str, amount: str, key: str | None = None, **more: Any) -> Done:
         key = key or f"key-{next(_keys)}"
-        return self.db.write_now(
+        return self.write(
             lambda tx: wallets.deduct(
                 tx, self.space, wallet_id, amount=Decimal(amount), key=key, at=self.at, **more
             )
@@ -85,7 +90,7 @@ class Desk:
         self, amount: str, currency: str = "USD", key: str | None = None, **more: Any
     ) -> list[WalletPayment]:
         key = key or f"key-{next(_keys)}"
-        return self.db.write_now(
+        return self.write(
             lambda tx: wallets.pay_from(
                 tx,
                 self.space,
@@ -102,7 +107,7 @@ class Desk:
         self, purchased: str = "0", free: str = "0", key: str | None = None, **more: Any
     ) -> list[Transaction]:
         key = key or f"key-{next(_keys)}"
-        return self.db.write_now(
+        return self.write(
             lambda tx: wallets.give_back(
                 tx,
                 self.space,
@@ -117,7 +122,7 @@ class Desk:
         )
 
     def refund(self, payment_id: str, amount: str | None = None, **more: Any) -> Decimal:
-        made, _ = self.db.write_now(
+        made, _ = self.write(
             lambda tx: wallets.refund(
                 tx,
                 self.space,

@@ -49,9 +49,7 @@ def test_a_customers_wallets_have_names_of_their_own(desk: Desk) -> None:
     Desk.open(desk.db, desk.space, "Other").wallet("Main")
     other = desk.wallet("Second")
     with pytest.raises(WalletNameTaken):
-        desk.db.write_now(
-            lambda tx: wallets.update(tx, desk.space, other, {"name": "Main"}, at=desk.at)
-        )
+        desk.write(lambda tx: wallets.update(tx, desk.space, other, {"name": "Main"}, at=desk.at))
 
 
 def test_a_purchased_top_up_books_a_completed_payment(desk: Desk) -> None:
@@ -136,7 +134,7 @@ def test_a_key_tops_up_once_even_after_the_http_record_is_gone(desk: Desk) -> No
     wallet = desk.default()
     first = desk.top_up(wallet, "100", key="order-7")
     desk.at += 400 * DAY
-    desk.db.write_now(lambda tx: idempotency.forget(tx, desk.at))
+    desk.write(lambda tx: idempotency.forget(tx, desk.at))
     again = desk.top_up(wallet, "100", key="order-7")
     assert again.replayed
     assert not first.replayed
@@ -177,7 +175,7 @@ def test_a_grant_expires_at_its_instant(desk: Desk) -> None:
     grant_id = done.transaction.grant_id
     assert grant_id is not None
     for _ in range(2):  # due work may come twice
-        desk.db.write_now(lambda tx: wallets.expire_grant(tx, desk.space, grant_id, desk.at))
+        desk.write(lambda tx: wallets.expire_grant(tx, desk.space, grant_id, desk.at))
     assert [line.type for line in desk.statement(wallet)] == ["grant", "deduction", "expiry"]
     assert desk.statement(wallet)[-1].credits_micros == -6_000_000
 
@@ -192,12 +190,10 @@ def test_landing_and_expiry_are_due_work(desk: Desk) -> None:
         "wallet.expire_grant": desk.at + 2 * DAY,
     }
     grant_id = rows[0]["subject_id"]
-    desk.db.write_now(
-        lambda tx: wallets.land_grant(tx, desk.space, grant_id, kinds["wallet.land_grant"])
-    )
+    desk.write(lambda tx: wallets.land_grant(tx, desk.space, grant_id, kinds["wallet.land_grant"]))
     desk.at += DAY
     assert [line.credits_micros for line in desk.statement(wallet)] == [10_000_000]
-    desk.db.write_now(lambda tx: wallets.expire_grant(tx, desk.space, "grt_none", desk.at))
+    desk.write(lambda tx: wallets.expire_grant(tx, desk.space, "grt_none", desk.at))
 
 
 def test_a_wallet_left_alone_catches_up_in_order(desk: Desk) -> None:

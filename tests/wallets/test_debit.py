@@ -83,7 +83,7 @@ def test_only_deductions_go_below_zero(desk: Desk) -> None:
     assert (desk.credits(wallet), desk.money(wallet)) == (-3, -3)
     with pytest.raises(InsufficientWalletBalance):
         desk.pay("0.01", wallet_id=wallet)
-    desk.db.write_now(
+    desk.write(
         lambda tx: wallets.update(
             tx, desk.space, wallet, {"allow_negative_balance": False}, at=desk.at
         )
@@ -257,7 +257,7 @@ def test_a_refund_has_a_key_and_an_external_id(desk: Desk) -> None:
 
 
 def receive(desk: Desk, amount: str, key: str = "p", **more: object) -> Payment:
-    return desk.db.write_now(
+    return desk.write(
         lambda tx: wallets.receive(
             tx,
             desk.space,
@@ -271,9 +271,7 @@ def receive(desk: Desk, amount: str, key: str = "p", **more: object) -> Payment:
 
 
 def set_status(desk: Desk, payment_id: str, to: PaymentStatus) -> Payment:
-    return desk.db.write_now(
-        lambda tx: wallets.set_status(tx, desk.space, payment_id, to, at=desk.at)
-    )
+    return desk.write(lambda tx: wallets.set_status(tx, desk.space, payment_id, to, at=desk.at))
 
 
 def test_a_completed_payment_becomes_purchased_credit(desk: Desk) -> None:
@@ -298,11 +296,11 @@ def test_a_failed_payment_brings_nothing_and_can_be_deleted(desk: Desk) -> None:
     with pytest.raises(IllegalPaymentTransition):
         set_status(desk, payment.id, PaymentStatus.COMPLETED)
     assert [event for event, _ in desk.events()] == ["payment.failed"]
-    desk.db.write_now(lambda tx: payments.delete(tx, desk.space, payment.id))
+    desk.write(lambda tx: payments.delete(tx, desk.space, payment.id))
     assert desk.payments() == []
     done = receive(desk, "40", key="q", status=PaymentStatus.COMPLETED)
     with pytest.raises(PaymentNotDeletable):
-        desk.db.write_now(lambda tx: payments.delete(tx, desk.space, done.id))
+        desk.write(lambda tx: payments.delete(tx, desk.space, done.id))
 
 
 def test_a_wallet_payment_needs_an_invoice(desk: Desk) -> None:
@@ -311,19 +309,17 @@ def test_a_wallet_payment_needs_an_invoice(desk: Desk) -> None:
     payment = receive(desk, "40", payment_method=PaymentMethod.CASH)
     fields = {"payment_method": PaymentMethod.WALLET}
     with pytest.raises(MethodFixed):
-        desk.db.write_now(lambda tx: payments.edit(tx, desk.space, payment.id, fields, at=desk.at))
+        desk.write(lambda tx: payments.edit(tx, desk.space, payment.id, fields, at=desk.at))
 
 
 def test_what_a_payment_says_of_itself_can_be_edited(desk: Desk) -> None:
     payment = receive(desk, "40", metadata={"a": 1, "b": 2})
     fields = {"notes": "late", "metadata": {"a": None, "c": 3}, "external_transaction_id": "x"}
-    after = desk.db.write_now(
-        lambda tx: payments.edit(tx, desk.space, payment.id, fields, at=desk.at)
-    )
+    after = desk.write(lambda tx: payments.edit(tx, desk.space, payment.id, fields, at=desk.at))
     assert (after.notes, dict(after.metadata)) == ("late", {"b": 2, "c": 3})
     other = receive(desk, "40", key="q")
     with pytest.raises(DuplicateExternalTransaction):
-        desk.db.write_now(
+        desk.write(
             lambda tx: payments.edit(
                 tx, desk.space, other.id, {"external_transaction_id": "x"}, at=desk.at
             )

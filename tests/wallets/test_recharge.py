@@ -35,7 +35,7 @@ def names(desk: Desk) -> list[str]:
 
 
 def settle(desk: Desk, payment: Payment, to: PaymentStatus) -> None:
-    desk.db.write_now(lambda tx: wallets.set_status(tx, desk.space, payment.id, to, at=desk.at))
+    desk.write(lambda tx: wallets.set_status(tx, desk.space, payment.id, to, at=desk.at))
 
 
 def test_a_low_balance_opens_one_pending_payment(desk: Desk) -> None:
@@ -115,7 +115,7 @@ def test_settings_are_checked_and_changed(desk: Desk) -> None:
     wallet = desk.wallet()
 
     def update(**fields: object) -> None:
-        desk.db.write_now(lambda tx: wallets.update(tx, desk.space, wallet, fields, at=desk.at))
+        desk.write(lambda tx: wallets.update(tx, desk.space, wallet, fields, at=desk.at))
 
     with pytest.raises(RechargeInvalid):
         update(auto_recharge_enabled=True)
