@@ -116,6 +116,10 @@ def world(db: Database, home: Home) -> World:
     made = World(db, home.live, customer)
     made.add_plan("pro")
     made.price_meter(
-        "pro", "calls", pricing_model="per_unit", unit_price=Decimal("0.01"), included_units=100
+        "pro",
+        "calls",
+        pricing_model="per_unit",
+        unit_price=Decimal("0.01"),
+        included_units=Decimal(100),
     )
     return made

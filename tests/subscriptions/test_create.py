@@ -52,7 +52,9 @@ def test_a_later_edit_of_the_plan_does_not_reach_it(world: World) -> None:
 
 
 def test_negotiated_terms_are_pinned_with_their_source(world: World) -> None:
-    override = MeterOverride("calls", {"unit_price": Decimal("0.005"), "included_units": 50_000})
+    override = MeterOverride(
+        "calls", {"unit_price": Decimal("0.005"), "included_units": Decimal(50_000)}
+    )
     negotiated = Negotiated(base_price=Decimal(700), meter_overrides=(override,), notes="launch")
     sub = world.subscribe(negotiated=negotiated, name="Enterprise", end_date=date(2027, 3, 1))
     agreement = world.ask(subscriptions.get_agreement, sub.id)
