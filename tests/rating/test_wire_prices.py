@@ -56,6 +56,13 @@ def test_a_body_becomes_a_shape_and_a_view() -> None:
     }
 
 
+def test_the_published_defaults_are_those_of_a_shape() -> None:
+    body = prices.PriceShapeFields.model_validate({"pricing_model": "per_unit", "unit_price": 1})
+    shown = body.model_dump(exclude={"limit_type", "tiers"})
+    built = terms_of(build_shape(**body.shape_terms()))
+    assert shown == {name: built[name] for name in shown}
+
+
 def test_a_patch_names_only_what_it_changes() -> None:
     shape = build_shape(pricing_model="per_unit", unit_price=Decimal(50), overage="free")
     patch = prices.PriceShapeChanges.model_validate({"unit_price": 75, "overage": None})

@@ -150,8 +150,8 @@ class RatedUsage:
     uncharged_units: Decimal  # overage that is not billed
     slices: tuple[RatedSlice, ...]
     amount: Decimal  # the sum of the slices, not rounded
-    minimum: Fraction = Fraction(0)  # the commitment for this period, prorated, not rounded
-    true_up: Fraction = Fraction(0)  # what is missing to the minimum, before rounding
+    minimum: Fraction  # the commitment for this period, prorated, not rounded
+    true_up: Fraction  # what is missing to the minimum, before rounding
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures for storage on an invoice line."""
