@@ -63,11 +63,12 @@ class Server:
         """Run a command and return what it answers."""
         return json.loads(self.command(*args, "--json").stdout)
 
-    def start(self, *args: str, port: int = 0) -> "Server":
+    def start(self, *args: str, port: int = 0, command: str = "serve") -> "Server":
         """Start serving; return when it says that it answers."""
+        where = ("--port", str(port)) if command == "serve" else ()
         with (self.directory / "server.log").open("a") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(port), *args],
+                [*COMMAND, command, *where, *args],
                 cwd=self.directory,
                 env=self.environment,
                 stdout=subprocess.PIPE,

@@ -169,6 +169,12 @@ def test_a_schema_of_a_newer_program_is_refused(installation: Server) -> None:
     assert "tallybook:" in done.stderr
 
 
+@BOTH
+def test_a_worker_runs_and_stops_apart(installation: Server) -> None:
+    assert installation.start(command="worker").said == ["Tallybook's worker is at work"]
+    assert installation.stop() == 0
+
+
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
 def test_postgresql_is_migrated_by_hand(installation: Server) -> None:
     _set_revision(installation, None)

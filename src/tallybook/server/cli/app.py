@@ -21,6 +21,7 @@ from . import (
     projects,
     serve,
     verify,
+    worker,
 )
 from .errors import Failure
 
@@ -65,6 +66,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)

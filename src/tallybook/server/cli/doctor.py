@@ -15,8 +15,7 @@ from tallybook.server.identity import service as identity
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.errors import Refusal
 from tallybook.server.storage import Database as OpenDatabase
-from tallybook.server.storage import Tx, schema, sqlite
-from tallybook.server.storage.tables import due_work
+from tallybook.server.storage import due, schema, sqlite
 
 from . import output
 from .errors import Failure
@@ -155,20 +154,14 @@ def _schema(db: OpenDatabase) -> Finding:
 
 
 def _parked(db: OpenDatabase) -> Finding:
-    def work(tx: Tx) -> list[str]:
-        query = due_work.select().where(due_work.c.parked != 0).limit(100)
-        return [
-            f"{row['kind']} of {row['subject_id']}: {row['last_error']}"
-            for row in tx.execute(query).mappings()
-        ]
-
     if schema.current(db) is None:
         return Finding("parked", "ok", "no work yet")
-    parked = db.read(work)
+    parked = db.read(due.list_parked)
     if not parked:
         return Finding("parked", "ok", "no work is parked")
-    many = f"{len(parked)}{' or more' if len(parked) == 100 else ''}"
-    return Finding("parked", "fail", f"{many} works were given up, such as {parked[0]}")
+    _space, kind, subject, error = parked[0]
+    said = f"works that failed too often: {len(parked)}, such as {kind} of {subject}: {error}"
+    return Finding("parked", "fail", said)
 
 
 def _clock(db: OpenDatabase) -> Finding:

@@ -14,6 +14,7 @@ import typer
 import uvicorn
 
 from tallybook.server.storage import Database
+from tallybook.server.worker import Worker
 
 from . import flags, installation, output
 from .errors import Failure
@@ -22,7 +23,8 @@ from .operator_calls import new_token
 from .output import AsJson
 from .settings import Settings, load
 
-DRAIN_S: Final = 6  # for requests that run when it is told to stop
+DRAIN_S: Final = 5  # for requests that run when it is told to stop
+WORKER_STOP_S: Final = 3.0  # for the due work at hand
 STOP_S_MAX: Final = 9.5  # then it exits, whatever still runs
 KEEP_ALIVE_S: Final = 30
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -37,20 +39,29 @@ def serve(
     ] = None,
     database: flags.Database = None,
     data_dir: flags.DataDir = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Do not do what falls due.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the API and do what falls due, on the embedded database or on PostgreSQL."""
     settings = load(host=host, port=port, database_url=database, data_dir=data_dir)
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    for name in ("uvicorn", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    log_to_stderr()
     with (
         bound(settings) as sock,
         installation.held_lock(settings),
         installation.opened(settings) as db,
     ):
         installation.make_ready(db)
-        run_server(settings, db, sock, as_json=as_json)
+        worker = None if no_worker else Worker(db)
+        run_server(settings, db, sock, worker=worker, as_json=as_json)
+
+
+def log_to_stderr() -> None:
+    """Log what goes wrong; stdout is for results."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    for name in ("uvicorn", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @contextmanager
@@ -87,6 +98,7 @@ def run_server(
     db: Database,
     sock: socket.socket,
     *,
+    worker: Worker | None = None,
     as_json: bool = False,
     answering: Callable[[str], None] | None = None,
 ) -> None:
@@ -94,7 +106,12 @@ def run_server(
     from tallybook.server.api.app import build_app
 
     url, token = address_of(sock), new_token()
-    app = build_app(db, operator_token=token)
+    app = build_app(
+        db,
+        operator_token=token,
+        started=worker.start if worker else None,
+        stopping=(lambda: worker.stop(WORKER_STOP_S)) if worker else None,
+    )
 
     def tell() -> None:
         if db.is_sqlite:

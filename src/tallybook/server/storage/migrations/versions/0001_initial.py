@@ -18,6 +18,5 @@ def upgrade() -> None:
     """Make all tables in an empty database."""
     dialect = op.get_bind().dialect.name
     script = Path(__file__).with_name(f"0001_initial.{dialect}.sql").read_text("utf-8")
-    for statement in script.split(";\n"):
-        if statement.strip():
-            op.get_bind().exec_driver_sql(statement)
+    for statement in filter(None, map(str.strip, script.split(";\n"))):
+        op.get_bind().exec_driver_sql(statement)
