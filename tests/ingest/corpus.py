@@ -23,7 +23,7 @@ def _case(name: str, pointer: str | None, **fields: Any) -> Case:
 
 
 def _raw(name: str, pointer: str | None, field: str, value: str) -> Case:
-    body = '{"customer_external_id": "acme", "meter": "calls", "%s": %s}' % (field, value)
+    body = f'{{"customer_external_id": "acme", "meter": "calls", "{field}": {value}}}'
     return Case(name, body.encode("utf-8", "surrogatepass"), pointer)
 
 

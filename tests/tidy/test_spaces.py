@@ -29,6 +29,9 @@ WITHOUT_SPACE = {
         "find_key": "by its own id, for the owner of the project",
         "revoke_key": "by its own id, found by find_key before",
     },
+    "server/metering/store/events.py": {
+        "reserve_positions": "one row of numbers for the events of all spaces",
+    },
 }
 
 

@@ -99,7 +99,7 @@ class EventCreate(CustomerChoice):
     customer_id: EventRef | None = None
     customer_external_id: EventRef | None = None
     meter: EventRef | None = None
-    quantity: NonNegative = Field(default="1", validate_default=True)  # type: ignore[assignment]
+    quantity: NonNegative = Field(default="1", validate_default=True)
     timestamp: Instant | None = None
     idempotency_key: IdempotencyKey | None = None
     subscription_id: EventRef | None = None

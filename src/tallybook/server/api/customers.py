@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from tallybook.server.customers import service as customers
-from tallybook.server.customers import store, views
+from tallybook.server.customers import views
 from tallybook.server.customers.errors import CustomerNotFound, ExternalIdTaken
 from tallybook.server.customers.models import CustomerStatus, CustomerTax, CustomerType
 from tallybook.server.storage import Tx
@@ -77,7 +77,7 @@ def list_customers(
 
 
 def _shape(row: Mapping[Any, Any]) -> wire.Customer:
-    return views.to_wire(store.from_row(row))
+    return views.to_wire(customers.from_row(row))
 
 
 @router.get(

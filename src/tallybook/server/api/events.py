@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from tallybook.server.catalog.errors import AgentNotFound
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.errors import InvalidApiKey
@@ -29,7 +30,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import events as wire
 
-from .bodies import read_body
+from .bodies import parse_json, read_body
 from .calls import bearer, check_caller, idempotency_key, json_response
 from .problems import responses
 
@@ -64,7 +65,7 @@ def _who(request: Request, needed: set[Scope]) -> Callable[[Tx], Space]:
     token, pepper = bearer(request), request.app.state.pepper
     if not api_keys.is_well_formed(token):
         raise InvalidApiKey()
-    project_id = request.headers.get("x-project-id")
+    project_id = request.headers.get("x-project-id") or request.query_params.get("project_id")
 
     def who(tx: Tx) -> Space:
         seen = tx.notes.setdefault("callers", {})  # requests of one key that were joined
@@ -91,7 +92,9 @@ async def _submit(
 
 async def _create(request: Request) -> Response:
     bearer(request)
-    item = decode_item(await read_body(request))
+    body = await read_body(request)
+    parse_json(body)  # its rules are stricter than the fast decoder's: no key twice
+    item = decode_item(body)
     if item.idempotency_key is None:
         item.idempotency_key = idempotency_key(request)
     checked = check_item(item)
@@ -100,16 +103,17 @@ async def _create(request: Request) -> Response:
     (verdict,) = await _submit(request, [checked], backfill=False, strict=True)
     if verdict.event is None:
         raise _strict_refusal(verdict, checked)
-    shown = views.to_wire(verdict.event, meter_key=verdict.meter_key)
+    shown = views.to_wire(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
     replayed = verdict.status == "duplicate"
-    body = shown.model_dump_json().encode()
-    return json_response(body, 200 if replayed else 201, replayed=replayed)
+    text = shown.model_dump_json().encode()
+    return json_response(text, 200 if replayed else 201, replayed=replayed)
 
 
 def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
     kinds: dict[str, type[Refusal]] = {
         "customer_not_found": CustomerNotFound,
         "meter_not_found": MeterNotFound,
+        "agent_not_found": AgentNotFound,
         "subscription_not_found": SubscriptionNotFound,
         "meter_ambiguous": NoMeter,
         "value_missing": ValueMissing,
@@ -119,7 +123,8 @@ def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
     kind = kinds.get(code, InvalidInput)
     fields = [FieldError(verdict.pointer, code, detail)]
     if issubclass(kind, NotFound):
-        return kind(errors=fields, meter=item.meter_ref)
+        named = {"meter": item.meter_ref, "agent": item.agent_ref}
+        return kind(errors=fields, **{k: v for k, v in named.items() if v is not None})
     return kind(errors=fields, detail=detail)
 
 

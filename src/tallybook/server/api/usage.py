@@ -1,6 +1,6 @@
 """A customer's usage over HTTP: history and sums; and events by their id."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,13 +11,15 @@ from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.ingest import views
 from tallybook.server.ingest.errors import EventNotFound
 from tallybook.server.kernel.errors import FieldError, InvalidInput
+from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
-from tallybook.server.metering.models import EventStatus
+from tallybook.server.metering.models import Event, EventStatus
 from tallybook.server.metering.rules.event_ids import read_event_id
 from tallybook.server.metering.service import events
 from tallybook.server.reports import usage
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows
+from tallybook.server.subscriptions import service as subscriptions
 from tallybook.wire import events as wire
 from tallybook.wire.base import DayOrInstant, Page, end_of, start_of
 
@@ -42,14 +44,34 @@ def _span(read: ReadCall, start: Any, end: Any) -> tuple[datetime | None, dateti
     return first, last
 
 
+def _shown(tx: Tx, space: SpaceId, found: Sequence[Event]) -> dict[int, wire.UsageEvent]:
+    """Return the events by position as they are shown: a fixed number of queries."""
+    named = meters.find_meters(tx, space, {e.meter_id for e in found if e.meter_id is not None})
+    customers = {
+        event.owner.customer_id
+        for event in found
+        if event.subscription_id is not None and event.owner.customer_id is not None
+    }
+    lines = subscriptions.timelines(tx, space, customers) if customers else {}
+    periods = {
+        (line.id, period.number): period
+        for mine in lines.values()
+        for line in mine
+        for period in line.periods
+    }
+    return {
+        event.position: views.to_wire(
+            event,
+            meter_key=None if event.meter_id is None else named[event.meter_id].key,
+            period=periods.get((event.subscription_id or "", event.period or 0)),
+        )
+        for event in found
+    }
+
+
 def _page(tx: Tx, read: ReadCall, page: PageRequest, rows: Rows) -> Page[wire.UsageEvent]:
-    keys = {meter.id: meter.key for meter in meters.list_meters(tx, read.space)}
-
-    def shape(row: Mapping[Any, Any]) -> wire.UsageEvent:
-        event = events.from_row(row)
-        return views.to_wire(event, meter_key=keys.get(event.meter_id or ""))
-
-    return to_page(read, page, rows, shape)
+    shown = _shown(tx, read.space, [events.from_row(row) for row in rows.rows])
+    return to_page(read, page, rows, lambda row: shown[row["position"]])
 
 
 @router.get(
@@ -116,7 +138,10 @@ def get_aggregated_usage(
     meter: Annotated[str | None, Query(max_length=255)] = None,
     group_by: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
-    """Add a customer's usage up, by meter and by `group_by` (agent, day, attribute:name)."""
+    """Add a customer's usage up, by meter and by `group_by` (meter, agent, day, attribute:name).
+
+    Where the span is one billing period, items say what the meter's usage in it comes to.
+    """
     start, end = _span(read, start_date, end_date)
     assert start is not None
     assert end is not None
@@ -128,13 +153,12 @@ def get_aggregated_usage(
         measured = None if meter is None else meters.get_meter(tx, read.space, meter)
         items = usage.aggregate(
             tx,
-            read.space,
+            read.where,
             customer.id,
             start=start,
             end=end,
             meter=measured,
             group_by=groups,
-            zone=read.where.zone,
         )
         return wire.AggregatedUsage(start=start, end=end, items=items)
 
@@ -174,7 +198,6 @@ def get_event(event_id: str, read: Read) -> Response:
             event = events.find_by_position(tx, read.space, found[0])
         if event is None or event.id != event_id:
             raise EventNotFound(event_id=event_id)
-        meter = None if event.meter_id is None else meters.get_meter(tx, read.space, event.meter_id)
-        return views.to_wire(event, meter_key=None if meter is None else meter.key)
+        return _shown(tx, read.space, [event])[event.position]
 
     return read(work)

@@ -113,6 +113,11 @@ def list_page(
     return store.list_page(tx, space, page, status=status, kind=kind, search=search)
 
 
+def from_row(row: Mapping[Any, Any]) -> Customer:
+    """Return the customer of a page's row."""
+    return store.from_row(row)
+
+
 def update(
     tx: Tx, space: SpaceId, customer_id: str, fields: Mapping[str, Any], *, at: datetime
 ) -> Customer:

@@ -3,23 +3,37 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from typing import Final
 
-from tallybook.server.catalog import service as catalog
-from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.metering import meters
-from tallybook.server.metering.models import Aggregation, CounterKey, Event, EventStatus, Meter
-from tallybook.server.metering.service import counters, events
-from tallybook.server.storage import Tx, outbox
-from tallybook.server.subscriptions import service as subscriptions
+from tallybook.server.metering.models import Event, EventStatus, Owner
+from tallybook.server.metering.service import events
+from tallybook.server.storage import Tx
+from tallybook.server.subscriptions.models import TimelinePeriod
 
-from . import views
-from .models import Counted, Crossing, Incoming, Refused, Verdict
-from .rules.count import count
+from . import counting
+from .models import Incoming, Refused, Verdict
+from .names import load_names
 from .rules.enrich import Names, Placed, enrich
+
+Key = tuple[bytes, str]
+
+_WHY: Final = {
+    "customer_not_found": "There is no such customer.",
+    "meter_not_found": "There is no such meter.",
+    "agent_not_found": "There is no such agent, and no meter is named.",
+    "meter_ambiguous": "The agent's actions do not give exactly one meter: name it.",
+    "value_missing": "The event lacks a number in the attribute that its meter aggregates.",
+}
+_WHERE: Final = {
+    "customer_not_found": "/customer_external_id",
+    "meter_not_found": "/meter",
+    "agent_not_found": "/agent",
+    "meter_ambiguous": "/meter",
+    "value_missing": "/attributes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,58 +53,34 @@ def admit(
 
     Holds: of all events with one key of one customer, the first is stored and counted, once.
     """
-    names = load_names(tx, space.id, [item for item in items if isinstance(item, Incoming)])
+    incoming = [item for item in items if isinstance(item, Incoming)]
+    names = load_names(tx, space.id, incoming, arrival.now)
     placed = _place(tx, space, items, names, arrival)
     rows = [item.event for item in placed if isinstance(item, Placed)]
-    fresh = events.insert_new(tx, space.id, rows)
-    over_limit = _count(tx, space.id, placed, fresh, arrival.now)
-    stored = {row.position: row for row in rows if row.position in fresh}
-    meters.mark_events_seen(
-        tx, space.id, {row.meter_id for row in stored.values() if row.meter_id is not None}
-    )
-    repeats = [row for row in rows if row.position not in fresh]
-    first = events.find_by_keys(tx, space.id, [_key_of(row) for row in repeats])
-    verdicts = []
-    for item in placed:
-        if isinstance(item, Refused):
-            verdicts.append(_refusal(item))
-        elif item.event.position in fresh:
-            verdicts.append(_taken(item.event, item.event.position in over_limit))
-        else:
-            verdicts.append(_repeat(item.event, first[_key_of(item.event)]))
-    keys = {meter.id: meter.key for meter in names.meters.values()}
-    return [_with_meter_key(verdict, keys) for verdict in verdicts]
-
-
-def load_names(tx: Tx, space: SpaceId, items: Sequence[Incoming]) -> Names:
-    """Look up what the references of a batch stand for: a fixed number of queries."""
-    ids = {item.customer_id for item in items if item.customer_id is not None}
-    external_ids = {i.customer_external_id for i in items if i.customer_external_id is not None}
-    known, named = customers.find_ids(tx, space, ids=ids, external_ids=external_ids)
-    meter_refs = {item.meter_ref for item in items if item.meter_ref is not None}
-    agent_refs = {item.agent_ref for item in items if item.agent_ref is not None}
-    agents: dict[str, str] = {}
-    for ref in sorted(agent_refs):
-        agent = catalog.find_agent(tx, space, ref)
-        if agent is not None:
-            agents[ref] = agent.id
-    unmetered = {
-        agents[item.agent_ref]
-        for item in items
-        if item.meter_ref is None and item.agent_ref in agents
-    }
-    actions: dict[str, list[tuple[str, Meter]]] = {}
-    for action in catalog.list_actions(tx, space, agent_ids=unmetered) if unmetered else ():
-        known_as = (action.action_type.value, action.billable_meter)
-        actions.setdefault(action.agent_id, []).append(known_as)
-    return Names(
-        customer_ids=frozenset(known),
-        external_ids=named,
-        meters=meters.find_meters(tx, space, meter_refs) if meter_refs else {},
-        agents=agents,
-        actions=actions,
-        timelines=subscriptions.timelines(tx, space, known | set(named.values())),
-    )
+    taken = _taken_while_unknown(tx, space.id, incoming, names)
+    new = [row for row in rows if _key_of(row) not in taken]
+    fresh = events.insert_new(tx, space.id, new)
+    counted = [
+        item.counted
+        for item in placed
+        if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
+    ]
+    over_limit = counting.add(tx, space.id, counted, arrival.now)
+    events.mark_over_limit(tx, space.id, sorted(over_limit))
+    _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
+    repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys()
+    first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
+    verdicts = [
+        _refusal(item)
+        if isinstance(item, Refused)
+        else _taken(item.event, item.event.position in over_limit)
+        if item.event.position in fresh
+        else _repeat(item.event, first[_key_of(item.event)])
+        for item in placed
+    ]
+    if not arrival.strict:
+        return verdicts  # a batch's answer does not show its events
+    return _with_names(tx, space.id, verdicts, names)
 
 
 def _place(
@@ -101,6 +91,7 @@ def _place(
     arrival: Arrival,
 ) -> list[Placed | Refused]:
     positions = iter(events.reserve_positions(tx, len(items)))
+    zone = space.zone
     placed: list[Placed | Refused] = []
     for item in items:
         if isinstance(item, Refused):
@@ -113,115 +104,46 @@ def _place(
             now=arrival.now,
             received_at=arrival.received_at,
             backfill=arrival.backfill,
-            zone=space.zone,
+            zone=zone,
         )
         if arrival.strict and isinstance(made, Placed) and made.event.reason is not None:
-            made = Refused(
-                made.event.reason, _WHY[made.event.reason], _WHERE[made.event.reason],
-                item.idempotency_key,
-            )  # fmt: skip
+            reason = made.event.reason
+            made = Refused(reason, _WHY[reason], _WHERE[reason], item.idempotency_key)
         placed.append(made)
     return placed
 
 
-_WHY = {
-    "customer_not_found": "There is no such customer.",
-    "meter_not_found": "There is no such meter.",
-    "agent_not_found": "There is no such agent, and no meter is named.",
-    "meter_ambiguous": "The agent's actions do not give exactly one meter: name it.",
-    "value_missing": "The event lacks a number in the attribute that its meter aggregates.",
-}
-_WHERE = {
-    "customer_not_found": "/customer_external_id",
-    "meter_not_found": "/meter",
-    "agent_not_found": "/agent",
-    "meter_ambiguous": "/meter",
-    "value_missing": "/attributes",
-}
+def _taken_while_unknown(
+    tx: Tx, space: SpaceId, items: Sequence[Incoming], names: Names
+) -> dict[Key, Event]:
+    """Return the events that hold a key of a customer since before the customer was known.
+
+    They wait, unmatched, under its external id; the key is theirs, and a repeat is a repeat.
+    """
+    named = names.external_ids
+    waiting = events.find_waiting(tx, space, named) if named else {}
+    if not waiting:
+        return {}
+    keys: dict[Key, Key] = {}
+    for item in items:
+        owner = waiting.get(item.customer_external_id or "")
+        if owner is not None and item.customer_external_id is not None:
+            customer = Owner(named[item.customer_external_id], None)
+            key = item.idempotency_key
+            keys[owner, key] = (events.pack_owner(customer), key)
+    found = events.find_by_keys(tx, space, sorted(keys))
+    return {keys[key]: event for key, event in found.items()}
 
 
-def _count(
-    tx: Tx,
-    space: SpaceId,
-    placed: Sequence[Placed | Refused],
-    fresh: set[int],
-    now: datetime,
-) -> set[int]:
-    """Add the fresh events to their counters; return the positions that are over a limit."""
-    counted = [
-        item.counted
-        for item in placed
-        if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
-    ]
-    if not counted:
-        return set()
-    keys = {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
-    before = counters.lock(tx, space, keys)
-    counts = count(
-        counted,
-        before,
-        earlier=_earlier(tx, space, counted),
-        fresh_members=_fresh_members(tx, space, counted),
-    )
-    counters.save(tx, space, counts.after)
-    events.mark_over_limit(tx, space, sorted(counts.over_limit))
-    for crossing in counts.crossings:
-        _announce(tx, space, crossing, now)
-    return counts.over_limit
+def _mark_meters(tx: Tx, space: SpaceId, names: Names, stored: Sequence[Event]) -> None:
+    seen = {meter.id for meter in names.meters.values() if meter.events_seen}
+    first = {row.meter_id for row in stored if row.meter_id is not None} - seen
+    if first:
+        meters.mark_events_seen(tx, space, first)
 
 
-def _earlier(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> dict[CounterKey, Decimal]:
-    """What quota windows had counted before the period began: for windows over two periods."""
-    earlier: dict[CounterKey, Decimal] = {}
-    for event in counted:
-        quota = event.quota
-        if quota is None or quota.start >= quota.counter.start or quota.counter in earlier:
-            continue
-        parts = counters.list_windows(
-            tx,
-            space,
-            subscription_id=quota.counter.subscription_id,
-            meter_id=quota.counter.meter_id,
-            window=quota.counter.window,
-            start=quota.start,
-            end=quota.counter.start,
-        )
-        total = ZERO
-        for _, tally in parts:
-            total = EXACT.add(total, tally.figure(event.aggregation))
-        earlier[quota.counter] = total
-    return earlier
-
-
-def _fresh_members(
-    tx: Tx, space: SpaceId, counted: Sequence[Counted]
-) -> dict[CounterKey, dict[int, bool]]:
-    fresh: dict[CounterKey, dict[int, bool]] = {}
-    for event in counted:
-        if event.aggregation is not Aggregation.UNIQUE_COUNT or event.member is None:
-            continue
-        keys = {event.counter} | ({event.quota.counter} if event.quota else set())
-        for key in keys:
-            is_new = counters.add_members(tx, space, key, [event.member]) == 1
-            fresh.setdefault(key, {})[event.position] = is_new
-    return fresh
-
-
-def _announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
-    customer = customers.get(tx, space, crossing.customer_id)
-    data = views.limit_reached(crossing, customer.external_id)
-    object_id = crossing.subscription_id
-    outbox.append(tx, space, event="usage.limit_reached", object_id=object_id, data=data, at=now)
-
-
-def _key_of(event: Event) -> tuple[bytes, str]:
+def _key_of(event: Event) -> Key:
     return events.pack_owner(event.owner), event.idempotency_key
-
-
-def _with_meter_key(verdict: Verdict, keys: Mapping[str, str]) -> Verdict:
-    if verdict.event is None or verdict.event.meter_id is None:
-        return verdict
-    return replace(verdict, meter_key=keys.get(verdict.event.meter_id))
 
 
 def _refusal(item: Refused) -> Verdict:
@@ -235,7 +157,7 @@ def _taken(event: Event, over_limit: bool) -> Verdict:
     return Verdict(
         "unmatched" if unmatched else "accepted",
         event.idempotency_key,
-        event=replace(event, over_limit=over_limit),
+        event=replace(event, over_limit=over_limit) if over_limit else event,
         code=event.reason,
         detail=_WHY[event.reason] if event.reason else None,
         over_limit=over_limit,
@@ -252,3 +174,33 @@ def _repeat(event: Event, first: Event) -> Verdict:
         detail="The first event with this key has other content; it stays." if conflict else None,
         over_limit=first.over_limit,
     )
+
+
+def _with_names(tx: Tx, space: SpaceId, verdicts: Sequence[Verdict], names: Names) -> list[Verdict]:
+    """Return the verdicts with the meter's key and the period of their events."""
+    ids = {v.event.meter_id for v in verdicts if v.event is not None and v.event.meter_id}
+    known: dict[str, str] = {meter.id: meter.key for meter in names.meters.values()}
+    if unknown := ids - known.keys():
+        found = meters.find_meters(tx, space, unknown)
+        known.update({meter.id: meter.key for meter in found.values()})
+    periods = periods_of(names)
+    return [
+        verdict
+        if verdict.event is None
+        else replace(
+            verdict,
+            meter_key=known.get(verdict.event.meter_id or ""),
+            period=periods.get((verdict.event.subscription_id, verdict.event.period)),
+        )
+        for verdict in verdicts
+    ]
+
+
+def periods_of(names: Names) -> Mapping[tuple[str | None, int | None], TimelinePeriod]:
+    """Return the periods of everybody's subscriptions, by subscription and number."""
+    return {
+        (line.id, period.number): period
+        for lines in names.timelines.values()
+        for line in lines
+        for period in line.periods
+    }

@@ -42,6 +42,7 @@ class Submission:
 
 
 Outcome = list[Verdict] | Refusal
+Waiting = tuple[Submission, "asyncio.Future[list[Verdict]]"]
 
 
 class Gate:
@@ -49,7 +50,7 @@ class Gate:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._waiting: deque[tuple[Submission, asyncio.Future[list[Verdict]]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._waiting_items = 0
         self._running = 0
         self._running_max = 1 if db.is_sqlite else WRITES_AT_ONCE
@@ -69,7 +70,8 @@ class Gate:
 
     def _start(self) -> None:
         while self._waiting and self._running < self._running_max:
-            group, size = [], 0
+            group: list[Waiting] = []
+            size = 0
             while self._waiting and (not group or size < ITEMS_A_WRITE):
                 group.append(self._waiting.popleft())
                 size += len(group[-1][0].items)
@@ -79,7 +81,7 @@ class Gate:
 
     def _write(
         self,
-        group: list[tuple[Submission, asyncio.Future[list[Verdict]]]],
+        group: list[Waiting],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         submissions = [submission for submission, _ in group]
@@ -87,11 +89,16 @@ class Gate:
         def done(future: "Future[list[Outcome]]") -> None:
             loop.call_soon_threadsafe(self._finish, group, future)
 
-        self._db.write(lambda tx: admit_all(tx, submissions)).add_done_callback(done)
+        try:
+            writing = self._db.write(lambda tx: admit_all(tx, submissions))
+        except Exception as error:  # noqa: BLE001 - told to those who wait
+            writing = Future()
+            writing.set_exception(error)
+        writing.add_done_callback(done)
 
     def _finish(
         self,
-        group: list[tuple[Submission, asyncio.Future[list[Verdict]]]],
+        group: list[Waiting],
         future: "Future[list[Outcome]]",
     ) -> None:
         self._running -= 1

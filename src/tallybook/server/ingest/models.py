@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from tallybook.server.catalog.models import MeterTerms
 from tallybook.server.metering.models import Aggregation, CounterKey, Event
+from tallybook.server.subscriptions.models import TimelinePeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Verdict:
     idempotency_key: str | None
     event: Event | None = None  # as stored; of a duplicate the first
     meter_key: str | None = None
+    period: TimelinePeriod | None = None  # that the event counts in
     code: str | None = None
     detail: str | None = None
     over_limit: bool = False
@@ -74,13 +77,22 @@ class Quota:
     limit: Decimal
     terms: MeterTerms
     reset_at: datetime | None
-    start: datetime  # of the whole window: earlier parts count against the limit too
+    since: datetime  # earlier parts of the window from here on count against the limit too
+
+
+class CrossingKind(StrEnum):
+    """What a limit's usage did. The values are the webhooks' names."""
+
+    APPROACHING = "usage.limit_approaching"
+    REACHED = "usage.limit_reached"
+    RESET = "usage.limit_reset"  # below the limit again
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A limit that was reached by this batch."""
+    """A limit that a batch brought near, reached, or left."""
 
+    kind: CrossingKind
     customer_id: str
     subscription_id: str
     quota: Quota

@@ -6,14 +6,18 @@ from typing import Any
 from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.metering.models import Event
 from tallybook.server.rating.models import Overage
+from tallybook.server.subscriptions.models import TimelinePeriod
 from tallybook.wire import events as wire
 from tallybook.wire.base import format_instant
 
 from .models import Crossing, Verdict
 
 
-def to_wire(event: Event, *, meter_key: str | None) -> wire.UsageEvent:
-    subscription_id, number = event.subscription_id, event.period
+def to_wire(
+    event: Event, *, meter_key: str | None, period: TimelinePeriod | None
+) -> wire.UsageEvent:
+    """`period` is the one that the event counts in."""
+    subscription_id = event.subscription_id
     return wire.UsageEvent(
         id=event.id,
         customer_id=event.owner.customer_id,
@@ -24,8 +28,13 @@ def to_wire(event: Event, *, meter_key: str | None) -> wire.UsageEvent:
         timestamp=event.at,
         received_at=event.received_at,
         period=None
-        if subscription_id is None or number is None
-        else wire.EventPeriod(number=number, subscription_id=subscription_id),
+        if subscription_id is None or period is None
+        else wire.EventPeriod(
+            number=period.number,
+            start=period.start,
+            end=period.end,
+            subscription_id=subscription_id,
+        ),
         subscription_id=subscription_id,
         agent_id=event.agent_id,
         action_type=event.action_type,
@@ -65,8 +74,8 @@ def batch_result(verdicts: list[Verdict]) -> dict[str, Any]:
     }
 
 
-def limit_reached(crossing: Crossing, customer_external_id: str | None) -> dict[str, Any]:
-    """The data of `usage.limit_reached`."""
+def limit_crossed(crossing: Crossing, customer_external_id: str | None) -> dict[str, Any]:
+    """The data of `usage.limit_reached` and its like."""
     quota, shape = crossing.quota, crossing.quota.terms.shape
     return {
         "customer_id": crossing.customer_id,

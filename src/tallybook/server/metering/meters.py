@@ -10,7 +10,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows
 
 from .errors import MeterInUse, MeterKeyTaken, MeterNotFound
-from .models import METER_PREFIX, Aggregation, Meter, MeterId, MeterStatus
+from .models import METER_PREFIX, Aggregation, Meter, MeterId, MeterKind, MeterStatus
 from .rules.keys import check_key, is_id
 from .rules.meters import changed, check_meter
 from .store import meters as store
@@ -39,6 +39,7 @@ def create_meter(
     Errors: MeterKeyTaken (with `existing_id`); MeterInvalid; InvalidInput (the key).
     """
     defaults: dict[str, Any] = {
+        "kind": MeterKind.BILLABLE,
         "aggregation": Aggregation.COUNT,
         "unit_label": None,
         "value_field": None,

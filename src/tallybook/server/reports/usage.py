@@ -7,15 +7,18 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tallybook.server.identity.models import Space
 from tallybook.server.kernel.errors import FieldError, InvalidInput
-from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
+from tallybook.server.kernel.periods import Span
 from tallybook.server.metering import meters
 from tallybook.server.metering.models import Aggregation, Event, Meter, Tally
 from tallybook.server.metering.rules import tally as tallies
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
 from tallybook.wire.events import UsageItem
+
+from .amounts import price
 
 GROUPS = ("meter", "agent", "day")
 ATTRIBUTE_PREFIX = "attribute:"
@@ -32,43 +35,46 @@ def check_groups(group_by: Sequence[str]) -> None:
 
 def aggregate(
     tx: Tx,
-    space: SpaceId,
+    space: Space,
     customer_id: str,
     *,
     start: datetime,
     end: datetime,
     meter: Meter | None,
     group_by: Sequence[str],
-    zone: ZoneInfo,
 ) -> list[UsageItem]:
     """Return the usage of [start, end) by meter, and by what else is asked for.
 
-    Days are local days in `zone`. Voided and unmatched events do not count.
+    Days are local days of the project. Voided and unmatched events do not count. Amounts are
+    told where the span is a billing period: see `amounts.price`.
     """
-    known = {one.id: one for one in meters.list_meters(tx, space)}
-    if meter is not None:
-        known[meter.id] = meter
-    meter_id = None if meter is None else meter.id
-    groups = [name for name in group_by if name != "meter"]
-    wanted = known.values() if meter is None else [meter]
-    if all(one.aggregation.is_additive for one in wanted) and set(groups) <= {"agent"}:
-        sums = events.sum_by_meter(
-            tx, space, customer_id, start=start, end=end, meter_id=meter_id, by=groups
+    span = Span(start, end)
+    only = None if meter is None else meter.id
+    groups = list(dict.fromkeys(name for name in group_by if name != "meter"))
+    counts = events.count_by_meter(tx, space.id, customer_id, span, meter_id=only)
+    known: dict[str, Meter] = {m.id: m for m in meters.find_meters(tx, space.id, counts).values()}
+    if all(known[found].aggregation.is_additive for found in counts) and set(groups) <= {"agent"}:
+        rows: Iterable[Row] = events.sum_by_meter(
+            tx, space.id, customer_id, span, meter_id=only, by=groups
         )
-        return _items(known, ((found, group, count, total) for found, group, count, total in sums))
-    scan = events.scan_accepted(tx, space, customer_id, start=start, end=end, meter_id=meter_id)
-    return _items(known, _count(scan, known, groups, zone))
+    else:
+        scan = events.scan_customer(tx, space.id, customer_id, span, meter_id=only)
+        rows = _count(scan, known, groups, space.zone)
+    items = _items(known, rows)
+    if groups:
+        return items
+    return price(tx, space, customer_id, items, start=start, end=end)
 
 
 Row = tuple[str, dict[str, Any], int, Decimal]
 
 
 def _count(
-    events: Iterable[Event], known: Mapping[str, Meter], groups: Sequence[str], zone: ZoneInfo
+    scanned: Iterable[Event], known: Mapping[str, Meter], groups: Sequence[str], zone: ZoneInfo
 ) -> Iterable[Row]:
     counted: dict[tuple[str, tuple[Any, ...]], Tally] = {}
     members: dict[tuple[str, tuple[Any, ...]], set[str]] = {}
-    for event in events:
+    for event in scanned:
         if event.meter_id is None or event.meter_id not in known or event.value is None:
             continue
         key = (event.meter_id, tuple(_group(event, name, zone) for name in groups))
@@ -88,9 +94,11 @@ def _group(event: Event, name: str, zone: ZoneInfo) -> Any:
         return event.agent_id
     if name == "day":
         return event.at.astimezone(zone).date().isoformat()
-    attributes = json.loads(event.attributes) if event.attributes else {}
+    attributes = json.loads(event.attributes, parse_float=Decimal) if event.attributes else {}
     value = attributes.get(name.removeprefix(ATTRIBUTE_PREFIX))
-    return value if value is None or isinstance(value, str | bool) else str(value)
+    if value is None or isinstance(value, str | bool):
+        return value
+    return plain(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
 
 
 def _items(known: Mapping[str, Meter], rows: Iterable[Row]) -> list[UsageItem]:
@@ -100,10 +108,9 @@ def _items(known: Mapping[str, Meter], rows: Iterable[Row]) -> list[UsageItem]:
             meter_id=meter_id,
             aggregation=known[meter_id].aggregation.value,
             group=group,
-            events=events,
-            quantity=Decimal(plain(figure)),
+            events=count,
+            quantity=figure,
         )
-        for meter_id, group, events, figure in rows
-        if meter_id in known
+        for meter_id, group, count, figure in rows
     ]
     return sorted(items, key=lambda item: (item.meter, [str(v) for v in item.group.values()]))

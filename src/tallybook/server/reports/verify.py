@@ -1,17 +1,21 @@
 """Does everything still add up? Recompute from the raw rows, compare, say what differs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from tallybook.server.identity import service as identity
+from tallybook.server.ingest.rules.quota import quota_of
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
-from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Tally
+from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Event, Tally
 from tallybook.server.metering.rules import tally as tallies
 from tallybook.server.metering.service import counters, events
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
+from tallybook.server.subscriptions.models import Timeline
+from tallybook.server.subscriptions.rules.resolve import find_paying
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +30,62 @@ class Difference:
 
 
 def verify_counters(tx: Tx, space: SpaceId) -> Iterator[Difference]:
-    """Compare every period counter with the events that it counted."""
+    """Compare every counter, of periods and of quota windows, with the events that it counted.
+
+    An event that says it counts in a period that does not exist is a difference, too.
+    """
+    zone = identity.get_space(tx, space).zone
+    lines: dict[str, Sequence[Timeline]] = {}
     recounted: dict[CounterKey, Tally] = {}
     members: dict[CounterKey, set[str]] = {}
-    starts: dict[tuple[str, int], datetime] = {}
-    for _, event in events.scan_subscribed(tx, space):
-        subscription_id, number, meter_id = event.subscription_id, event.period, event.meter_id
-        if subscription_id is None or number is None or meter_id is None or event.value is None:
-            continue
-        if (subscription_id, number) not in starts:
-            for period in subscriptions.list_periods(tx, space, subscription_id):
-                starts[(subscription_id, period.number)] = period.start
-        start = starts[(subscription_id, number)]
-        key = CounterKey(subscription_id, meter_id, PERIOD_WINDOW, start)
-        recounted[key] = tallies.add(recounted.get(key, Tally()), event.value, event.at)
-        if event.member is not None:
-            members.setdefault(key, set()).add(event.member)
-    stored = {key: tally for key, tally in counters.scan(tx, space) if key.window == PERIOD_WINDOW}
+    for event in events.scan_subscribed(tx, space):
+        keys = _keys_of(tx, space, event, lines, zone)
+        if not keys:
+            place = f"{event.subscription_id} period {event.period}"
+            yield Difference(space, "event", event.id, place, "no such period")
+        for key in keys:
+            assert event.value is not None
+            recounted[key] = tallies.add(recounted.get(key, Tally()), event.value, event.at)
+            if event.member is not None:
+                members.setdefault(key, set()).add(event.member)
+    stored = dict(counters.scan(tx, space))
     for key in sorted(stored.keys() | recounted.keys(), key=str):
         have, want = stored.get(key, Tally()), recounted.get(key, Tally())
         if key in members:  # a set counts its members, not its values
-            have = replace(Tally(), events=have.events, members=have.members)
-            want = replace(Tally(), events=want.events, members=len(members[key]))
+            want = Tally(events=want.events, members=len(members[key]))
         if replace(have, version=0) != replace(want, version=0):
-            yield Difference(space, "counter", str(key), _text(have), _text(want))
+            yield Difference(space, "counter", _name(key), _text(have), _text(want))
+
+
+def _keys_of(
+    tx: Tx,
+    space: SpaceId,
+    event: Event,
+    lines: dict[str, Sequence[Timeline]],
+    zone: ZoneInfo,
+) -> set[CounterKey]:
+    """Return the counters that an event is counted in; none where its period does not exist."""
+    customer_id, meter_id = event.owner.customer_id, event.meter_id
+    assert customer_id is not None
+    assert meter_id is not None
+    if customer_id not in lines:
+        lines.update(subscriptions.timelines(tx, space, {customer_id}))
+    line = next((one for one in lines[customer_id] if one.id == event.subscription_id), None)
+    starts = {} if line is None else {period.number: period.start for period in line.periods}
+    if line is None or event.period is None or event.period not in starts:
+        return set()
+    start = starts[event.period]
+    counter = CounterKey(line.id, meter_id, PERIOD_WINDOW, start)
+    paying = find_paying(
+        lines[customer_id], meter_id=meter_id, at=event.at, subscription_id=line.id
+    )
+    quota = None if paying is None else quota_of(paying, counter, event.at, zone)
+    return {counter} if quota is None else {counter, quota.counter}
+
+
+def _name(key: CounterKey) -> str:
+    start = key.start.isoformat().replace("+00:00", "Z")
+    return f"{key.subscription_id} {key.meter_id} {key.window} from {start}"
 
 
 def _text(tally: Tally) -> str:

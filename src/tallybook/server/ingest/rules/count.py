@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
-from tallybook.server.ingest.models import Counted, Crossing, Quota
+from tallybook.server.ingest.models import Counted, Crossing, CrossingKind
 from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.metering.models import Aggregation, CounterKey, Tally
 from tallybook.server.metering.rules import tally as tallies
 
+APPROACHING: Final = Decimal("0.8")  # of the limit
+
 
 @dataclass(slots=True)
 class Counts:
-    """The counters after a batch, the events over their limit, the limits reached."""
+    """The counters after a batch, the events over their limit, the limits crossed."""
 
     after: dict[CounterKey, Tally]
     over_limit: set[int] = field(default_factory=set)
@@ -31,29 +34,50 @@ def count(
     `before` holds every counter the events touch; `earlier` what a quota window had counted
     before the period began; `fresh_members`, of unique_count counters, which events brought a
     member not seen before.
-    Holds: the counters do not depend on the order of the events. A limit is crossed at most
-    once a batch, by the event after which used >= limit and before which it was not.
+    Holds: the counters do not depend on the order of the events. An event is over the limit
+    when it added to what was used, and more than the limit is used then. A limit is crossed at
+    most once a batch, and never twice in the same direction.
     """
     counts = Counts(dict(before))
     after = counts.after
+    limited: dict[CounterKey, Counted] = {}
     for event in events:
         quota = event.quota
-        used_before = ZERO if quota is None else _used(after, quota, event, earlier)
+        used_before = ZERO if quota is None else _used(after, event, earlier)
         touched = {event.counter} if quota is None else {event.counter, quota.counter}
         for key in touched:
             is_fresh = fresh_members.get(key, {}).get(event.position, False)
             after[key] = _add(after[key], event, is_fresh=is_fresh)
         if quota is None:
             continue
-        used = _used(after, quota, event, earlier)
-        if used > quota.limit:
+        if max(used_before, quota.limit) < _used(after, event, earlier):
             counts.over_limit.add(event.position)
-        if used_before < quota.limit <= used:
-            subscription_id = event.counter.subscription_id
-            counts.crossings.append(Crossing(event.customer_id, subscription_id, quota, used))
+        newest = limited.get(quota.counter)
+        if newest is None or newest.at <= event.at:
+            limited[quota.counter] = event
+    for event in limited.values():
+        was, used = _used(before, event, earlier), _used(after, event, earlier)
+        counts.crossings += _crossings(event, was, used)
     for key, tally in after.items():
         after[key] = tallies.changed(before[key], tally)
     return counts
+
+
+def _crossings(event: Counted, was: Decimal, used: Decimal) -> list[Crossing]:
+    """Return the limit that was crossed from `was` to `used`, if any was."""
+    quota = event.quota
+    assert quota is not None
+    near = EXACT.multiply(quota.limit, APPROACHING)
+    if was < quota.limit <= used:
+        kind = CrossingKind.REACHED
+    elif used < quota.limit <= was:
+        kind = CrossingKind.RESET
+    elif was < near <= used < quota.limit:
+        kind = CrossingKind.APPROACHING
+    else:
+        return []
+    subscription_id = event.counter.subscription_id
+    return [Crossing(kind, event.customer_id, subscription_id, quota, used)]
 
 
 def _add(tally: Tally, event: Counted, *, is_fresh: bool) -> Tally:
@@ -64,10 +88,11 @@ def _add(tally: Tally, event: Counted, *, is_fresh: bool) -> Tally:
 
 
 def _used(
-    after: Mapping[CounterKey, Tally],
-    quota: Quota,
+    tallies_of: Mapping[CounterKey, Tally],
     event: Counted,
     earlier: Mapping[CounterKey, Decimal],
 ) -> Decimal:
-    here = after[quota.counter].figure(event.aggregation)
-    return EXACT.add(here, earlier.get(quota.counter, ZERO))
+    assert event.quota is not None
+    key = event.quota.counter
+    here = tallies_of[key].figure(event.aggregation)
+    return EXACT.add(here, earlier.get(key, ZERO))

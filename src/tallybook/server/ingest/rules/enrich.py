@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from tallybook.server.ingest.models import Counted, Incoming, Quota, Refused
+from tallybook.server.ingest.models import Counted, Incoming, Refused
 from tallybook.server.kernel.clock import to_micros
-from tallybook.server.kernel.money import plain
-from tallybook.server.kernel.periods import calendar_window
+from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.metering.models import (
     PERIOD_WINDOW,
     Aggregation,
@@ -21,10 +20,11 @@ from tallybook.server.metering.models import (
     Meter,
     Owner,
 )
-from tallybook.server.rating.models import RECURRING_WINDOWS, LimitType, QuotaWindow
 from tallybook.server.subscriptions.models import Timeline, TimelinePeriod
 from tallybook.server.subscriptions.rules.resolve import Paying, find_paying
 from tallybook.wire.decimals import to_decimal
+
+from .quota import quota_of
 
 PAST_MAX: Final = timedelta(days=35)
 FUTURE_MAX: Final = timedelta(minutes=5)
@@ -89,7 +89,7 @@ def enrich(
     value: Decimal | None = None
     member: str | None = None
     if meter is not None:
-        value, member, reason = _value_of(item, meter)
+        value, member, reason = value_of(item.quantity, item.attributes, meter)
     if customer_id is None:
         reason = "customer_not_found"
     place: Place | None = None
@@ -112,9 +112,10 @@ def enrich(
         at=at,
         received_at=received_at,
         idempotency_key=item.idempotency_key,
-        content=content_of(item, None if meter is None else meter.id),
+        content=content_of(item),
         status=EventStatus.ACCEPTED if reason is None else EventStatus.UNMATCHED,
         reason=reason,
+        subscription_ref=item.subscription_id,
         subscription_id=None if place is None else place.timeline.id,
         period=None if place is None else place.period.number,
         agent_id=names.agents.get(item.agent_ref) if item.agent_ref else None,
@@ -126,7 +127,7 @@ def enrich(
     )
     if place is None or meter is None or customer_id is None:
         return Placed(event, None)
-    return Placed(event, _counted(event, customer_id, meter, place, zone))
+    return Placed(event, counted(event, customer_id, meter, place, zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,13 @@ def place_of(
     return None
 
 
-def content_of(item: Incoming, meter_id: str | None) -> int:
-    """Return a fingerprint of what the caller gave, to tell a repeat from a conflict."""
+def content_of(item: Incoming) -> int:
+    """Return a fingerprint of what the caller gave, to tell a repeat from a conflict.
+
+    Of names as they were given: a repeat is one, too, when a meter has got its name in between.
+    """
     parts = (
-        meter_id or item.meter_ref,
+        item.meter_ref,
         plain(item.quantity),
         None if item.at is None else to_micros(item.at),
         item.subscription_id,
@@ -193,37 +197,41 @@ def _meter_of(item: Incoming, names: Names) -> tuple[Meter | None, str | None]:
     return (fitting[0], None) if len(fitting) == 1 else (None, "meter_ambiguous")
 
 
-def _value_of(item: Incoming, meter: Meter) -> tuple[Decimal | None, str | None, str | None]:
-    """Return (value, member, reason): what the meter aggregates of this event.
+def value_of(
+    quantity: Decimal, attributes: Mapping[str, Any] | None, meter: Meter
+) -> tuple[Decimal | None, str | None, str | None]:
+    """Return (value, member, reason): what the meter aggregates of an event.
 
-    Source: semantics, choice 18. A missing or non-numeric field is never 0.
+    A reason says why there is none: a missing or non-numeric attribute is never 0.
+    Source: semantics, choice 18.
     """
+    is_set = meter.aggregation is Aggregation.UNIQUE_COUNT
     if meter.aggregation is Aggregation.COUNT or meter.value_field is None:
-        member = plain(item.quantity) if meter.aggregation is Aggregation.UNIQUE_COUNT else None
-        return item.quantity, member, None
-    given = (item.attributes or {}).get(meter.value_field)
-    if meter.aggregation is Aggregation.UNIQUE_COUNT:
-        if not isinstance(given, str | int | Decimal) or given == "":
-            return None, None, "value_missing"
-        return item.quantity, given if isinstance(given, str) else str(given), None
+        return quantity, plain(quantity) if is_set else None, None
+    given = (attributes or {}).get(meter.value_field)
+    if is_set:
+        member = _member(given)
+        return (None, None, "value_missing") if member is None else (quantity, member, None)
     try:
         value = to_decimal(given)
     except ValueError:
         return None, None, "value_missing"
-    return (None, None, "value_missing") if value < 0 else (value, None, None)
+    return (None, None, "value_missing") if value < 0 else (value or ZERO, None, None)
 
 
-def _counted(
-    event: Event,
-    customer_id: str,
-    meter: Meter,
-    place: Place,
-    zone: ZoneInfo,
-) -> Counted:
+def _member(given: object) -> str | None:
+    """Return what is counted once: a text, or a number as its digits."""
+    if isinstance(given, str) and given:
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    return plain(given) if isinstance(given, Decimal) else None
+
+
+def counted(event: Event, customer_id: str, meter: Meter, place: Place, zone: ZoneInfo) -> Counted:
+    """Return what an event adds to which counters."""
     counter = CounterKey(place.timeline.id, meter.id, PERIOD_WINDOW, place.period.start)
-    paying, quota = place.paying, None
-    if paying is not None and paying.meter.shape.limit_type is LimitType.EVENT_QUOTA:
-        quota = quota_of(paying, counter, event.at, zone)
+    paying = place.paying
     return Counted(
         position=event.position,
         customer_id=customer_id,
@@ -232,23 +240,5 @@ def _counted(
         member=event.member,
         at=event.at,
         counter=counter,
-        quota=quota,
+        quota=None if paying is None else quota_of(paying, counter, event.at, zone),
     )
-
-
-def quota_of(paying: Paying, counter: CounterKey, at: datetime, zone: ZoneInfo) -> Quota:
-    """Return the quota window that an event falls in, and its part within the period.
-
-    Source: semantics, choices 3, 5 and 7.
-    """
-    terms, period, limit = paying.meter, paying.period, paying.included_units
-    window = terms.shape.event_quota_window
-    if window in RECURRING_WINDOWS:
-        span = calendar_window(window.value, at, zone)
-        start = max(span.start, period.start)
-        part = CounterKey(counter.subscription_id, counter.meter_id, window.value, start)
-        return Quota(part, limit, terms, span.end, span.start)
-    if window is QuotaWindow.LIFETIME:
-        part = CounterKey(counter.subscription_id, counter.meter_id, window.value, period.start)
-        return Quota(part, limit, terms, None, paying.timeline.started_at)
-    return Quota(counter, limit, terms, period.end, period.start)

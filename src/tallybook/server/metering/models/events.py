@@ -46,7 +46,8 @@ class Event:
     content: int  # fingerprint of what the caller gave, to tell a repeat from a conflict
     status: EventStatus
     reason: str | None  # why it is unmatched
-    subscription_id: str | None
+    subscription_ref: str | None  # the one that the caller named
+    subscription_id: str | None  # the one that it counts for
     period: int | None  # number of the subscription's period it falls in
     agent_id: str | None
     agent_ref: str | None

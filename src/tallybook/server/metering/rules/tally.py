@@ -14,8 +14,8 @@ def add(tally: Tally, value: Decimal, at: datetime) -> Tally:
     Holds: the order in which events are added does not change the result.
     """
     latest, latest_at = tally.latest, tally.latest_at
-    if latest_at is None or at > latest_at or (at == latest_at and value > (latest or value)):
-        latest, latest_at = value, at
+    if latest is None or latest_at is None or (at, value) > (latest_at, latest):
+        latest, latest_at = value, at  # of two at one time the higher, in whatever order
     return Tally(
         events=tally.events + 1,
         total=EXACT.add(tally.total, value),

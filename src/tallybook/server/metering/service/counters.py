@@ -2,6 +2,7 @@
 
 from tallybook.server.metering.store.counters import (
     add_members,
+    forget,
     list_windows,
     lock,
     read,
@@ -9,4 +10,4 @@ from tallybook.server.metering.store.counters import (
     scan,
 )
 
-__all__ = ["add_members", "list_windows", "lock", "read", "save", "scan"]
+__all__ = ["add_members", "forget", "list_windows", "lock", "read", "save", "scan"]

@@ -5,9 +5,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import ZERO
 from tallybook.server.metering.models import CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
@@ -94,9 +95,21 @@ def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
     tx.connection.execute(upsert, rows)
 
 
-def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Iterable[str]) -> int:
-    """Remember the members of a unique_count; return how many were new."""
-    prints = sorted({sha256(member.encode()).digest()[:16] for member in members})
+def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str]) -> list[str]:
+    """Remember the members of a unique_count; return those that were new.
+
+    The counter is locked, so nobody else adds to its members.
+    """
+    t = counter_members.c
+    mine = _is(t, space, key)
+    prints = {sha256(member.encode()).digest()[:16]: member for member in members}
+    fresh = dict(sorted(prints.items()))
+    wanted = list(fresh)
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        query = select(t.member).where(*mine, t.member.in_(chunk))
+        for known in tx.execute(query).scalars():
+            fresh.pop(bytes(known), None)
     row = {
         "space_id": space,
         "subscription_id": key.subscription_id,
@@ -104,11 +117,36 @@ def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Iterable[str])
         "window": key.window,
         "start": key.start,
     }
-    fresh = 0
-    insert = tx.insert(counter_members).on_conflict_do_nothing()
-    for member in prints:
-        fresh += tx.execute(insert.values({**row, "member": member})).rowcount
-    return fresh
+    if fresh:
+        tx.execute(tx.insert(counter_members), [{**row, "member": known} for known in fresh])
+    return list(fresh.values())
+
+
+def forget(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> None:
+    """Empty counters that are about to be counted anew; their versions go on."""
+    for key in sorted(keys, key=_order):
+        c, m = counters.c, counter_members.c
+        values = {
+            "events": 0,
+            "total": ZERO,
+            "highest": None,
+            "lowest": None,
+            "latest": None,
+            "latest_at": None,
+            "members": 0,
+        }
+        tx.execute(update(counters).where(*_is(c, space, key)).values(values))
+        tx.execute(delete(counter_members).where(*_is(m, space, key)))
+
+
+def _is(columns: Any, space: SpaceId, key: CounterKey) -> tuple[ColumnElement[bool], ...]:
+    return (
+        columns.space_id == space,
+        columns.subscription_id == key.subscription_id,
+        columns.meter_id == key.meter_id,
+        columns.window == key.window,
+        columns.start == key.start,
+    )
 
 
 def _order(key: CounterKey) -> tuple[str, str, str, datetime]:

@@ -1,16 +1,18 @@
 """The SQL of event rows: bulk writes in each database's own way, reads in common SQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, select, tuple_, update
+from sqlalchemy import Column, Select, bindparam, func, literal, select, tuple_, update
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import ZERO, plain
+from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import Event, EventStatus, Owner
 from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
 from tallybook.server.storage import Tx
@@ -18,6 +20,7 @@ from tallybook.server.storage.pages import PageRequest, Rows, fetch
 
 COLUMNS: Final = tuple(column.name for column in events.columns)
 _CHUNK: Final = 400
+_SCAN: Final = 5_000
 _INSERT_SQLITE: Final = (
     f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608
     "ON CONFLICT (space_id, owner, key) DO NOTHING"
@@ -33,6 +36,9 @@ _INSERT_POSTGRES: Final = (
     + ", ".join(f"%s::{_POSTGRES_TYPES.get(name, 'text')}[]" for name in COLUMNS)
     + ") ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
 )
+_SHARE: Final = "SELECT pg_advisory_xact_lock_shared(name) FROM unnest(%s::bigint[]) AS name"
+_HOLD: Final = "SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name"
+_OWNER_AND_KEY: Final = itemgetter(COLUMNS.index("owner"), COLUMNS.index("key"))
 
 
 def pack(some_id: str | None) -> bytes | None:
@@ -51,8 +57,33 @@ def pack_owner(owner: Owner) -> bytes:
     return blake2b(owner.customer_external_id.encode(), digest_size=16).digest()
 
 
+def share_customers(tx: Tx, space: SpaceId, customer_ids: Collection[str]) -> None:
+    """Keep customers from being recounted until the commit; any number may share them."""
+    _hold(tx, space, customer_ids, _SHARE)
+
+
+def hold_customers(tx: Tx, space: SpaceId, customer_ids: Collection[str]) -> None:
+    """Keep usage of customers out until the commit, and wait for what is on its way in."""
+    _hold(tx, space, customer_ids, _HOLD)
+
+
+def _hold(tx: Tx, space: SpaceId, customer_ids: Collection[str], lock: str) -> None:
+    if tx.is_sqlite or not customer_ids:  # on SQLite there is one writer
+        return
+    hashes = sorted(
+        int.from_bytes(
+            blake2b(f"usage {space} {customer_id}".encode(), digest_size=8).digest(),
+            "big",
+            signed=True,
+        )
+        for customer_id in customer_ids
+    )
+    with tx.driver.cursor() as cursor:
+        cursor.execute(lock, [hashes])
+
+
 def reserve_positions(tx: Tx, count: int) -> list[int]:
-    """Return rising positions for `count` new rows."""
+    """Return rising positions for `count` new rows: one row of numbers for all spaces."""
     if tx.is_sqlite:
         last = tx.execute(select(func.max(events.c.position))).scalar() or 0
         return list(range(last + 1, last + 1 + count))
@@ -71,8 +102,8 @@ def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
     if not rows:
         return set()
     values = [_to_values(space, row, text_numbers=tx.is_sqlite) for row in rows]
-    positions = {row.position for row in rows}
     if tx.is_sqlite:
+        positions = {row.position for row in rows}
         driver = tx.driver
         before = driver.total_changes
         driver.executemany(_INSERT_SQLITE, values)
@@ -83,6 +114,7 @@ def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
             events.c.space_id == space, events.c.position.between(first, last)
         )
         return set(tx.execute(stored).scalars())
+    values.sort(key=_OWNER_AND_KEY)  # two batches wait for each other's keys in one order
     with tx.driver.cursor() as cursor:
         cursor.execute(_INSERT_POSTGRES, [list(column) for column in zip(*values, strict=True)])
         return {row[0] for row in cursor.fetchall()}
@@ -99,6 +131,19 @@ def find_by_keys(
         query = select(events).where(t.space_id == space, tuple_(t.owner, t.key).in_(chunk))
         for row in tx.execute(query).mappings():
             found[(bytes(row["owner"]), row["key"])] = from_row(row)
+    return found
+
+
+def find_waiting(tx: Tx, space: SpaceId, external_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the owners under which events wait for a customer of one of these external ids."""
+    owners = {pack_owner(Owner(None, external_id)): external_id for external_id in external_ids}
+    wanted, t = list(owners), events.c
+    found: dict[str, bytes] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        query = select(t.owner).where(t.space_id == space, t.owner.in_(chunk)).distinct()
+        for owner in tx.execute(query).scalars():
+            found[owners[bytes(owner)]] = bytes(owner)
     return found
 
 
@@ -166,43 +211,98 @@ def list_events(
     return fetch(tx, query, page, key=position, sorts={"position": position}, default="position")
 
 
-def scan_accepted(
+def scan_customer(
     tx: Tx,
     space: SpaceId,
     customer_id: str,
+    span: Span,
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
     meter_id: str | None = None,
-) -> Iterable[Event]:
-    """Every counted event of a customer in a span, by event time."""
+) -> Iterator[Event]:
+    """Return every counted event of a customer in a span, by event time."""
     query = _usage(
-        space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=None
-    ).where(events.c.status == EventStatus.ACCEPTED.value)
-    result = tx.execute(query.order_by(events.c.at, events.c.position))
-    for row in result.mappings():
-        yield from_row(row)
-
-
-def scan_subscribed(tx: Tx, space: SpaceId | None = None) -> Iterable[tuple[SpaceId, Event]]:
-    """Every event that a subscription counts, for `verify`."""
-    t = events.c
-    query = select(events).where(
-        t.status == EventStatus.ACCEPTED.value, t.subscription.is_not(None)
+        space, customer_id, start=span.start, end=span.end, meter_id=meter_id, agent_id=None
     )
-    if space is not None:
-        query = query.where(t.space_id == space)
-    for row in tx.execute(query.order_by(t.position)).mappings():
-        yield SpaceId(row["space_id"]), from_row(row)
+    t = events.c
+    return _scan(tx, query.where(t.status == EventStatus.ACCEPTED.value), t.at, t.position)
+
+
+def scan_subscribed(tx: Tx, space: SpaceId) -> Iterator[Event]:
+    """Return every event that a subscription counts, in the order they came."""
+    t = events.c
+    counted = (t.status == EventStatus.ACCEPTED.value, t.subscription.is_not(None))
+    return _scan(tx, select(events).where(t.space_id == space, *counted), t.position)
+
+
+def _scan(tx: Tx, query: Select[Any], *order: Column[Any]) -> Iterator[Event]:
+    """Read a long list in parts: no database then holds all of it in memory."""
+    part = query.order_by(*order).limit(_SCAN)
+    rows = tx.execute(part).mappings().all()
+    while rows:
+        for row in rows:
+            yield from_row(row)
+        if len(rows) < _SCAN:
+            return
+        last = tuple_(*(literal(rows[-1][column.name]) for column in order))
+        rows = tx.execute(part.where(tuple_(*order) > last)).mappings().all()
+
+
+def save_places(tx: Tx, space: SpaceId, moved: Sequence[Event]) -> None:
+    """Store which subscription and period events count for, and whether over the limit."""
+    if not moved:
+        return
+    t = events.c
+    statement = (
+        update(events)
+        .where(t.space_id == space, t.position == bindparam("row"))
+        .values(
+            subscription=bindparam("sub"), period=bindparam("number"), over_limit=bindparam("over")
+        )
+    )
+    tx.execute(
+        statement,
+        [
+            {
+                "row": event.position,
+                "sub": pack(event.subscription_id),
+                "number": event.period,
+                "over": int(event.over_limit),
+            }
+            for event in moved
+        ],
+    )
+
+
+def count_by_meter(
+    tx: Tx,
+    space: SpaceId,
+    customer_id: str,
+    span: Span,
+    *,
+    meter_id: str | None,
+) -> dict[str, int]:
+    """Return the number of counted events of each meter in a span."""
+    t = events.c
+    base = _usage(
+        space, customer_id, start=span.start, end=span.end, meter_id=meter_id, agent_id=None
+    )
+    query = base.where(t.status == EventStatus.ACCEPTED.value).with_only_columns(
+        t.meter, func.count().label("events")
+    )
+    found = {}
+    for row in tx.execute(query.group_by(t.meter)).mappings():
+        meter = _unpack("mtr", row["meter"])
+        assert meter is not None
+        found[meter] = row["events"]
+    return found
 
 
 def sum_by_meter(
     tx: Tx,
     space: SpaceId,
     customer_id: str,
+    span: Span,
     *,
-    start: datetime,
-    end: datetime,
     meter_id: str | None,
     by: Sequence[str],
 ) -> list[tuple[str, dict[str, Any], int, Decimal]]:
@@ -210,7 +310,9 @@ def sum_by_meter(
     t = events.c
     groups = [t.meter, *(t.agent for name in by if name == "agent")]
     exact_sum = func.decimal_sum(t.value) if tx.is_sqlite else func.sum(t.value)
-    base = _usage(space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=None)
+    base = _usage(
+        space, customer_id, start=span.start, end=span.end, meter_id=meter_id, agent_id=None
+    )
     rows = base.where(t.status == EventStatus.ACCEPTED.value).with_only_columns(
         *groups, func.count().label("events"), exact_sum.label("total")
     )
@@ -252,6 +354,7 @@ def _to_values(space: SpaceId, event: Event, *, text_numbers: bool) -> tuple[Any
         event.action_type,
         event.owner.customer_external_id,
         event.meter_ref,
+        event.subscription_ref,
         event.agent_ref,
         event.reason,
         event.attributes,
@@ -284,6 +387,7 @@ def from_row(row: Mapping[Any, Any]) -> Event:
         content=row["content"],
         status=EventStatus(row["status"]),
         reason=row["reason"],
+        subscription_ref=row["subscription_ref"],
         subscription_id=_unpack("sub", row["subscription"]),
         period=row["period"],
         agent_id=_unpack("agt", row["agent"]),

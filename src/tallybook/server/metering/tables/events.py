@@ -44,6 +44,7 @@ events = Table(
     Column("action_type", Text, nullable=True),
     Column("customer_external_id", Text, nullable=True),
     Column("meter_ref", Text, nullable=True),
+    Column("subscription_ref", Text, nullable=True),
     Column("agent_ref", Text, nullable=True),
     Column("reason", Text, nullable=True),
     Column("attributes", Text, nullable=True),

@@ -53,11 +53,11 @@ CREATE TABLE events (
   CONSTRAINT pk_events PRIMARY KEY (position)
 );
 
-CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
-
 CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, "key");
 
 CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
+
+CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -135,9 +135,9 @@ CREATE TABLE customers (
   CONSTRAINT pk_customers PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
-
 CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
 
 CREATE TABLE invoices (
   space_id INTEGER NOT NULL,
@@ -184,11 +184,11 @@ CREATE TABLE invoices (
   CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
 );
 
-CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
-
 CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
 
 CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
+
+CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
@@ -277,15 +277,15 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
 );
 
+CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
+
+CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
+
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
 
 CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
 
 CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
-
-CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
-
-CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE TABLE wallets (
   space_id INTEGER NOT NULL,
@@ -313,11 +313,11 @@ CREATE TABLE wallets (
 
 CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
+CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
+
 CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
 
 CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
-
-CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE TABLE spaces (
   id INTEGER NOT NULL,
@@ -534,9 +534,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
-
 CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -706,13 +706,13 @@ CREATE TABLE subscriptions (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
-CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
-
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
+
+CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -734,11 +734,11 @@ CREATE TABLE meter_prices (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
+CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
 
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
-CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,

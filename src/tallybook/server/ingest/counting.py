@@ -1,0 +1,89 @@
+"""Events into counters: locked, counted by the rules, saved, and told where a limit is crossed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from tallybook.server.customers import service as customers
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import EXACT, ZERO
+from tallybook.server.metering.models import Aggregation, CounterKey
+from tallybook.server.metering.service import counters
+from tallybook.server.storage import Tx, outbox
+
+from . import views
+from .models import Counted, Crossing
+from .rules.count import count
+
+
+def add(tx: Tx, space: SpaceId, counted: Sequence[Counted], now: datetime) -> set[int]:
+    """Add events to their counters; return the positions of those over a limit."""
+    if not counted:
+        return set()
+    keys = {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
+    before = counters.lock(tx, space, keys)
+    counts = count(
+        counted,
+        before,
+        earlier=_earlier(tx, space, counted),
+        fresh_members=_fresh_members(tx, space, counted),
+    )
+    changed = {key: tally for key, tally in counts.after.items() if tally != before[key]}
+    counters.save(tx, space, changed)
+    for crossing in counts.crossings:
+        _announce(tx, space, crossing, now)
+    return counts.over_limit
+
+
+def _earlier(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> dict[CounterKey, Decimal]:
+    """Return what quota windows had counted in earlier periods."""
+    earlier: dict[CounterKey, Decimal] = {}
+    for event in counted:
+        quota = event.quota
+        if quota is None or quota.since >= quota.counter.start or quota.counter in earlier:
+            continue
+        parts = counters.list_windows(
+            tx,
+            space,
+            subscription_id=quota.counter.subscription_id,
+            meter_id=quota.counter.meter_id,
+            window=quota.counter.window,
+            start=quota.since,
+            end=quota.counter.start,
+        )
+        total = ZERO
+        for _, tally in parts:
+            total = EXACT.add(total, tally.figure(event.aggregation))
+        earlier[quota.counter] = total
+    return earlier
+
+
+def _fresh_members(
+    tx: Tx, space: SpaceId, counted: Sequence[Counted]
+) -> dict[CounterKey, dict[int, bool]]:
+    """Return, of unique_count counters, which events bring a member not seen before."""
+    brought: dict[CounterKey, dict[str, int]] = {}
+    for event in counted:
+        if event.aggregation is not Aggregation.UNIQUE_COUNT or event.member is None:
+            continue
+        for key in {event.counter} | ({event.quota.counter} if event.quota else set()):
+            brought.setdefault(key, {}).setdefault(event.member, event.position)
+    return {
+        key: dict.fromkeys(
+            (first[member] for member in counters.add_members(tx, space, key, list(first))), True
+        )
+        for key, first in brought.items()
+    }
+
+
+def _announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
+    customer = customers.get(tx, space, crossing.customer_id)
+    data = views.limit_crossed(crossing, customer.external_id)
+    outbox.append(
+        tx,
+        space,
+        event=crossing.kind.value,
+        object_id=crossing.subscription_id,
+        data=data,
+        at=now,
+    )
