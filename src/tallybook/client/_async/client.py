@@ -19,7 +19,13 @@ from tallybook.client.options import (
     TimeoutInput,
 )
 
+from .agents import AsyncAgents
+from .balances import AsyncBalances
 from .customers import AsyncCustomers
+from .markets import AsyncMarkets
+from .meters import AsyncMeters
+from .plans import AsyncPlans
+from .pricing import AsyncPricing
 from .transport import AsyncTransport
 
 
@@ -68,6 +74,30 @@ class AsyncTallybook:
     @cached_property
     def customers(self) -> AsyncCustomers:
         return AsyncCustomers(self)
+
+    @cached_property
+    def agents(self) -> AsyncAgents:
+        return AsyncAgents(self)
+
+    @cached_property
+    def balances(self) -> AsyncBalances:
+        return AsyncBalances(self)
+
+    @cached_property
+    def markets(self) -> AsyncMarkets:
+        return AsyncMarkets(self)
+
+    @cached_property
+    def meters(self) -> AsyncMeters:
+        return AsyncMeters(self)
+
+    @cached_property
+    def plans(self) -> AsyncPlans:
+        return AsyncPlans(self)
+
+    @cached_property
+    def pricing(self) -> AsyncPricing:
+        return AsyncPricing(self)
 
     def with_options(
         self,

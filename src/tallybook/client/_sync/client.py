@@ -19,7 +19,13 @@ from tallybook.client.options import (
     TimeoutInput,
 )
 
+from .agents import Agents
+from .balances import Balances
 from .customers import Customers
+from .markets import Markets
+from .meters import Meters
+from .plans import Plans
+from .pricing import Pricing
 from .transport import Transport
 
 
@@ -68,6 +74,30 @@ class Tallybook:
     @cached_property
     def customers(self) -> Customers:
         return Customers(self)
+
+    @cached_property
+    def agents(self) -> Agents:
+        return Agents(self)
+
+    @cached_property
+    def balances(self) -> Balances:
+        return Balances(self)
+
+    @cached_property
+    def markets(self) -> Markets:
+        return Markets(self)
+
+    @cached_property
+    def meters(self) -> Meters:
+        return Meters(self)
+
+    @cached_property
+    def plans(self) -> Plans:
+        return Plans(self)
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        return Pricing(self)
 
     def with_options(
         self,

@@ -1,0 +1,182 @@
+"""Prices of plans, catalogs for a checkout, and estimates."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, TypeVar, Unpack
+
+import httpx2
+
+from tallybook.client.encoding import DecimalInput, Json, decimal
+from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
+from tallybook.client.options import CallOptions, ListOptions, WriteOptions
+from tallybook.client.paths import path
+from tallybook.client.responses import M, Origin, parse_page, without_raw
+from tallybook.client.types.plans import (
+    Estimate,
+    EstimateOptions,
+    MeterPrice,
+    PlanCatalog,
+    PlanPrice,
+    PriceOptions,
+    UnavailablePlan,
+    split_terms,
+)
+from tallybook.wire import prices as wire
+from tallybook.wire.periods import BillingPeriodInput
+
+from .meter_prices import AsyncMeterPrices
+from .pages import AsyncPage, AsyncPageSource
+from .resources import AsyncResource
+from .verbs import listing, raw
+
+T = TypeVar("T")
+
+
+class AsyncPlanCatalogPage(AsyncPage[T]):
+    """Plans that can be had; `unavailable` names the active ones that cannot."""
+
+    @property
+    def unavailable(self) -> list[UnavailablePlan]:
+        return [UnavailablePlan.model_validate(one) for one in self.extra.get("unavailable", [])]
+
+
+class AsyncPlanCatalogs(AsyncResource):
+    """Makes the pages of `client.pricing.list_plan_catalogs`."""
+
+    async def _page(
+        self, path: str, model: type[M], query: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> AsyncPlanCatalogPage[M]:
+        def parse(response: httpx2.Response) -> AsyncPlanCatalogPage[M]:
+            parsed = parse_page(response, model, self._client)
+            source = AsyncPageSource(self, path, model, query, without_raw(options))
+            return AsyncPlanCatalogPage(parsed, Origin.of(response, self._client), source)
+
+        return await self._call("GET", path, parse, options, query=query)
+
+
+class AsyncPricing(AsyncResource):
+    """`client.pricing`. A plan and a market are named by id or key."""
+
+    @cached_property
+    def with_raw_response(self) -> "AsyncPricingRaw":
+        return AsyncPricingRaw(self)
+
+    async def add_price_to_plan(
+        self,
+        plan: str,
+        *,
+        market: str,
+        base_price: DecimalInput,
+        billing_period: BillingPeriodInput,
+        copy_meter_pricing_from: str | NotGiven | None = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> PlanPrice:
+        """Return the new price; its `warnings` say what to look at.
+
+        copy_meter_pricing_from is the id of a plan price; its numbers are copied as they are.
+        Errors: ConflictError `price_exists`.
+        """
+        body = given(
+            market=market,
+            base_price=decimal(base_price),
+            billing_period=billing_period,
+            copy_meter_pricing_from=copy_meter_pricing_from,
+        )
+        return await self._write("POST", path("plans", plan, "prices"), PlanPrice, options, body)
+
+    @listing
+    async def list_prices(self, plan: str, **options: Unpack[ListOptions]) -> AsyncPage[PlanPrice]:
+        """Return the prices of the plan."""
+        return await self._list(path("plans", plan, "prices"), PlanPrice, options)
+
+    async def update_price(
+        self, id: str, *, base_price: DecimalInput, **options: Unpack[WriteOptions]
+    ) -> PlanPrice:
+        """Return the plan price with the base price that new subscriptions sign."""
+        body = given(base_price=decimal(base_price))
+        return await self._write("PATCH", path("plan-prices", id), PlanPrice, options, body)
+
+    async def add_to_plan(
+        self,
+        plan: str,
+        *,
+        pricing_model: wire.PricingModelInput,
+        meter: str | NotGiven | None = NOT_GIVEN,
+        agent_action_id: str | NotGiven | None = NOT_GIVEN,
+        plan_price_id: str | NotGiven | None = NOT_GIVEN,
+        market: str | NotGiven | None = NOT_GIVEN,
+        billing_period: BillingPeriodInput | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        **options: Unpack[PriceOptions],
+    ) -> MeterPrice:
+        """Return the price of a meter: another name of `plans.meter_prices.create`."""
+        return await AsyncMeterPrices(self._client).create(
+            plan,
+            pricing_model=pricing_model,
+            meter=meter,
+            agent_action_id=agent_action_id,
+            plan_price_id=plan_price_id,
+            market=market,
+            billing_period=billing_period,
+            metadata=metadata,
+            **options,
+        )
+
+    async def get_plan_catalog(
+        self,
+        plan: str,
+        *,
+        market: str,
+        billing_period: BillingPeriodInput | None = None,
+        **options: Unpack[CallOptions],
+    ) -> PlanCatalog:
+        """Return the plan as the market sells it; `market_price` where the period is chosen."""
+        query = {"market": market, "billing_period": billing_period}
+        return await self._get(path("plans", plan, "catalog"), PlanCatalog, options, query)
+
+    @listing
+    async def list_plan_catalogs(
+        self,
+        *,
+        market: str,
+        billing_period: BillingPeriodInput | None = None,
+        **options: Unpack[ListOptions],
+    ) -> AsyncPlanCatalogPage[PlanCatalog]:
+        """Return the active plans that the market sells, and `unavailable`: those it does not."""
+        query = {"market": market, "billing_period": billing_period}
+        catalogs: Any = AsyncPlanCatalogs(self._client)
+        page: AsyncPlanCatalogPage[PlanCatalog] = await catalogs._list(
+            "/plan-catalogs", PlanCatalog, options, query
+        )
+        return page
+
+    async def estimate(
+        self,
+        quantity: DecimalInput,
+        pricing_model: wire.PricingModelInput,
+        *,
+        currency: str | NotGiven = NOT_GIVEN,
+        **options: Unpack[EstimateOptions],
+    ) -> Estimate:
+        """Return what the quantity costs on the terms given; nothing is stored.
+
+        Errors: UnprocessableEntityError `price_shape_invalid`, `uncovered_quantity`.
+        """
+        terms, rest = split_terms(options)
+        body = terms | given(
+            quantity=decimal(quantity), pricing_model=pricing_model, currency=currency
+        )
+        return await self._write("POST", "/pricing/estimate", Estimate, rest, body)
+
+
+class AsyncPricingRaw:
+    """The verbs of `client.pricing`, each answering an APIResponse."""
+
+    def __init__(self, pricing: AsyncPricing) -> None:
+        self.add_price_to_plan = raw(pricing.add_price_to_plan)
+        self.list_prices = raw(pricing.list_prices)
+        self.update_price = raw(pricing.update_price)
+        self.add_to_plan = raw(pricing.add_to_plan)
+        self.get_plan_catalog = raw(pricing.get_plan_catalog)
+        self.list_plan_catalogs = raw(pricing.list_plan_catalogs)
+        self.estimate = raw(pricing.estimate)
