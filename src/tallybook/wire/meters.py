@@ -22,7 +22,7 @@ class MeterCreate(Request):
     name: Name
     key: Key
     """How events name the meter; fixed once it has counted."""
-    kind: MeterKind
+    kind: MeterKind = "billable"
     aggregation: Aggregation = "count"
     """`count` adds up quantities; the others read `attributes[value_field]`, or the quantity."""
     unit_label: Name | None = None
