@@ -14,6 +14,7 @@ from . import (
     agents,
     balances,
     billing,
+    contracts,
     customers,
     events,
     invoices,
@@ -26,6 +27,7 @@ from . import (
     plans,
     pricing,
     problems,
+    subscriptions,
     test_clock,
     usage,
     wallets,
@@ -48,6 +50,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     agents.router,
     operator.router,
     invoices.router,
+    subscriptions.router,
+    contracts.router,
     customers.router,  # last: its paths end in an external id, which may hold slashes
 )
 PREFIX = "/api/v1"

@@ -1,11 +1,13 @@
 """Subscriptions and contracts, as answers and webhooks show them."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.shape import terms_of
+from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.wire import contracts as contract_wire
 from tallybook.wire import subscriptions as wire
 
@@ -156,9 +158,14 @@ def announced(
     }
 
 
-def _written(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _written(item) for name, item in value.items()}
+def _written(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Write price terms as they came."""
+    return {name: _plain(value) for name, value in changes.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, TierBounds):
+        return _written(asdict(value))
     if isinstance(value, list | tuple):
-        return [_written(item) for item in value]
+        return [_plain(item) for item in value]
     return plain(value) if isinstance(value, Decimal) else value

@@ -7,7 +7,13 @@ from typing import Any, Final
 from tallybook.server.catalog.models import Plan, PlanStatus, Terms
 from tallybook.server.customers.models import Customer, CustomerStatus
 from tallybook.server.kernel.errors import FieldError
-from tallybook.server.subscriptions.models import ContractVersion, Negotiated, Status, Subscription
+from tallybook.server.subscriptions.models import (
+    ContractVersion,
+    Negotiated,
+    Period,
+    Status,
+    Subscription,
+)
 
 SUPERSEDED: Final = "superseded"
 PRICING: Final = frozenset({"base_price", "meter_overrides", "billing_period", "currency"})
@@ -47,6 +53,15 @@ def on_terms(sub: Subscription, terms: Terms, version: int) -> Subscription:
         currency=terms.currency,
         billing_period=terms.billing_period,
     )
+
+
+def ending(sub: Subscription, current: Period) -> Subscription:
+    """Return the subscription with its current period ending by its end date.
+
+    What is paid for already stays one period; what follows its end is another.
+    """
+    end = current.end if sub.end_date is None else min(current.end, sub.end_date)
+    return replace(sub, current_period_end=end)
 
 
 def renegotiated(before: ContractVersion, changes: Mapping[str, Any]) -> Negotiated:

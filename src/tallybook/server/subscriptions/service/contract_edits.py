@@ -33,7 +33,7 @@ from tallybook.server.subscriptions.store import contracts as store
 from .announce import announce, save
 from .contracts import get_contract, get_paper, get_version
 from .create import announce_start, open_first, plan_start
-from .lookups import get, require_free
+from .lookups import get, get_current_period, require_free
 from .plan_changes import schedule_terms
 from .signing import negotiate, sign, version_of
 
@@ -61,6 +61,8 @@ def update_contract(
     if paper != contract:
         store.save(tx, space, paper)
     sub = _edited_subscription(where, before, changes, at)
+    if sub.end_date != before.end_date and sub.current_period is not None:
+        sub = rules.ending(sub, get_current_period(tx, space, sub))
     if rules.changes_pricing(changes):
         sub = _reprice(tx, where, before, sub, changes, at)
     elif "notes" in changes:

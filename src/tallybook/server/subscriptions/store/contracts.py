@@ -11,6 +11,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from tallybook.server.catalog.models import MeterOverride, Terms
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
+from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
 from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
@@ -147,7 +148,7 @@ def _version_to_row(version: ContractVersion) -> dict[str, Any]:
         "plan_terms": version.plan_terms.to_json() if version.is_negotiated else None,
         "base_price": version.base_price,
         "meter_overrides": [
-            {"meter": override.meter, "changes": _to_json(override.changes)}
+            {"meter": override.meter, "changes": _changes_to_json(override.changes)}
             for override in version.meter_overrides
         ],
         "notes": version.notes,
@@ -167,7 +168,7 @@ def version_from_row(row: Mapping[Any, Any]) -> ContractVersion:
         plan_terms=terms if plan_terms is None else Terms.from_json(plan_terms),
         base_price=row["base_price"],
         meter_overrides=tuple(
-            MeterOverride(stored["meter"], _from_json(stored["changes"]))
+            MeterOverride(stored["meter"], _changes_from_json(stored["changes"]))
             for stored in row["meter_overrides"]
         ),
         notes=row["notes"],
@@ -176,17 +177,34 @@ def version_from_row(row: Mapping[Any, Any]) -> ContractVersion:
     )
 
 
-def _to_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _to_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
+def _changes_to_json(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Write price terms: each decimal as an object that says so."""
+    tiers = changes.get("tiers")
+    written = {name: _number(value) for name, value in changes.items() if name != "tiers"}
+    if tiers is not None:
+        bounds = ("order", "start_unit", "end_unit", "unit_price", "flat_fee")
+        written["tiers"] = [
+            {name: _number(getattr(tier, name)) for name in bounds} for tier in tiers
+        ]
+    elif "tiers" in changes:
+        written["tiers"] = None
+    return written
+
+
+def _changes_from_json(stored: Mapping[str, Any]) -> dict[str, Any]:
+    read = {name: _read_number(value) for name, value in stored.items()}
+    if read.get("tiers") is not None:
+        read["tiers"] = tuple(
+            TierBounds(**{name: _read_number(value) for name, value in tier.items()})
+            for tier in read["tiers"]
+        )
+    return read
+
+
+def _number(value: Any) -> Any:
     return {"decimal": plain(value)} if isinstance(value, Decimal) else value
 
 
-def _from_json(stored: Any) -> Any:
-    if isinstance(stored, Mapping):
-        if stored.keys() == {"decimal"}:
-            return Decimal(stored["decimal"])
-        return {name: _from_json(item) for name, item in stored.items()}
-    return [_from_json(item) for item in stored] if isinstance(stored, list) else stored
+def _read_number(stored: Any) -> Any:
+    is_number = isinstance(stored, Mapping) and stored.keys() == {"decimal"}
+    return Decimal(stored["decimal"]) if is_number else stored
