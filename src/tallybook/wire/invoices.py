@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from .absent import absent
 from .base import (
     Amount,
     Currency,
@@ -43,15 +44,6 @@ def _share(value: Decimal) -> Decimal:
 Share = Annotated[NonNegative, AfterValidator(_share)]
 Description = Annotated[Text, StringConstraints(min_length=1, pattern=r"\S")]
 Label = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
-
-
-def _absent() -> Any:
-    return None
-
-
-def _leave() -> Any:
-    """Return the default of a field that may be absent, and may not be null."""
-    return Field(default_factory=_absent)
 
 
 class LineItemInput(Request):
@@ -131,20 +123,20 @@ class InvoiceUpdate(Request):
     `line_items` and `taxes` replace what was there whole; `metadata` is merged.
     """
 
-    issue_date: Day = _leave()
-    line_items: LineItems = _leave()
-    contract_id: Ref | None = _leave()
-    subscription_id: Ref | None = _leave()
-    due_date: Day | None = _leave()
-    period_start: DayOrInstant | None = _leave()
-    period_end: DayOrInstant | None = _leave()
-    currency: Currency = _leave()
-    subtotal: NonNegative | None = _leave()
-    total: NonNegative | None = _leave()
-    tax_rate: Share | None = _leave()
-    taxes: Taxes | None = _leave()
-    notes: Text | None = _leave()
-    metadata: Metadata = _leave()
+    issue_date: Day = absent()
+    line_items: LineItems = absent()
+    contract_id: Ref | None = absent()
+    subscription_id: Ref | None = absent()
+    due_date: Day | None = absent()
+    period_start: DayOrInstant | None = absent()
+    period_end: DayOrInstant | None = absent()
+    currency: Currency = absent()
+    subtotal: NonNegative | None = absent()
+    total: NonNegative | None = absent()
+    tax_rate: Share | None = absent()
+    taxes: Taxes | None = absent()
+    notes: Text | None = absent()
+    metadata: Metadata = absent()
 
 
 class InvoiceFinalize(Request):
@@ -277,8 +269,6 @@ class LineExplanation(Response):
     terms: dict[str, Any]
     """The terms it was priced on, as they stood, and where they come from."""
     steps: list[str]
-    events_path: str | None = None
-    """Where the events are listed that it bills."""
 
 
 class InvoiceExplanation(Response):

@@ -228,6 +228,29 @@ def sum_billed(
     return int(tx.execute(query).scalar_one())
 
 
+def billed_versions(
+    tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int
+) -> dict[str, int]:
+    """Return, by meter, the version of the counter that finalized lines of a period rest on."""
+    t = invoice_lines.c
+    query = (
+        select(t.meter_id, t.pricing)
+        .join(invoices, invoices.c.id == t.invoice_id)
+        .where(
+            t.space_id == space,
+            t.subscription_id == subscription_id,
+            t.period_number == period_number,
+            t.meter_id.is_not(None),
+            invoices.c.status != InvoiceStatus.DRAFT.value,
+        )
+    )
+    versions: dict[str, int] = {}
+    for row in tx.execute(query):
+        version = row.pricing.get("counter_version", 0)
+        versions[row.meter_id] = max(version, versions.get(row.meter_id, 0))
+    return versions
+
+
 def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[Invoice]:
     """Return the invoices of rows with their lines and taxes."""
     currencies = {row["id"]: row["currency"] for row in rows}

@@ -9,6 +9,7 @@ from tallybook.server.customers.models import Customer
 from tallybook.wire import invoices as wire
 
 from .models import Figures, Invoice, Line, Tax
+from .rules.explain import explain_line, explain_total, terms_of
 
 
 def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
@@ -29,11 +30,11 @@ def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
         line_items=[line_to_wire(line) for line in invoice.lines],
         taxes=[tax_to_wire(tax) for tax in invoice.taxes],
         tax_rate=_only_rate(invoice.taxes),
-        subtotal=invoice.subtotal,
-        tax_total=invoice.tax_total,
-        total=invoice.total,
-        amount_paid=invoice.amount_paid,
-        amount_due=invoice.amount_due,
+        subtotal=_money(invoice.subtotal),
+        tax_total=_money(invoice.tax_total),
+        total=_money(invoice.total),
+        amount_paid=_money(invoice.amount_paid),
+        amount_due=_money(invoice.amount_due),
         collection_method=invoice.collection_method.value,
         payment_terms=invoice.payment_terms,
         held_reason=invoice.held_reason,
@@ -58,10 +59,10 @@ def line_to_wire(line: Line) -> wire.LineItem:
         description=line.description,
         quantity=line.quantity,
         unit_price=line.unit_price,
-        subtotal=line.subtotal,
-        discount=line.discount,
-        tax=line.tax,
-        total=line.total,
+        subtotal=_money(line.subtotal),
+        discount=_money(line.discount),
+        tax=_money(line.tax),
+        total=_money(line.total),
         contract_id=line.contract_id,
         subscription_id=line.subscription_id,
         source_type=line.source_type,
@@ -83,7 +84,10 @@ def line_to_wire(line: Line) -> wire.LineItem:
 
 def tax_to_wire(tax: Tax) -> wire.Tax:
     return wire.Tax(
-        name=tax.name, rate=tax.rate, taxable_amount=tax.taxable_amount, amount=tax.amount
+        name=tax.name,
+        rate=tax.rate,
+        taxable_amount=_money(tax.taxable_amount),
+        amount=_money(tax.amount),
     )
 
 
@@ -96,7 +100,7 @@ def preview(
 ) -> wire.InvoicePreview:
     """What would be billed now, from figures that were worked out and not stored."""
     return wire.InvoicePreview(
-        amount=figures.total,
+        amount=_money(figures.total),
         currency=currency,
         line_items=[line_to_wire(line) for line in figures.lines],
         taxes=[tax_to_wire(tax) for tax in figures.taxes],
@@ -116,5 +120,31 @@ def announced(invoice: Invoice, customer: Customer, *, now: datetime) -> dict[st
     ).model_dump(mode="json")
 
 
+def _money(amount: Decimal) -> Any:
+    """Write an amount as digits: a wire model that is given a Decimal drops its last zeros."""
+    return format(amount, "f")
+
+
 def _only_rate(taxes: Sequence[Tax]) -> Decimal | None:
     return taxes[0].rate if len(taxes) == 1 and taxes[0].covers_all else None
+
+
+def explanation(invoice: Invoice, lines: Sequence[Line]) -> wire.InvoiceExplanation:
+    """Why an invoice, and these lines of it, have their amounts."""
+    return wire.InvoiceExplanation(
+        invoice_id=invoice.id,
+        currency=invoice.currency,
+        total=_money(invoice.total),
+        lines=[
+            wire.LineExplanation(
+                line_id=line.id,
+                description=line.description,
+                kind=line.kind.value,
+                amount=_money(line.total),
+                terms=terms_of(line),
+                steps=explain_line(line),
+            )
+            for line in lines
+        ],
+        steps=explain_total(invoice),
+    )

@@ -30,6 +30,7 @@ def require_draft(invoice: Invoice) -> None:
 
 def with_figures(invoice: Invoice, figures: Figures) -> Invoice:
     """Return the invoice with what was worked out."""
+    zero = figures.subtotal - figures.subtotal  # with the currency's places
     return replace(
         invoice,
         lines=figures.lines,
@@ -37,6 +38,7 @@ def with_figures(invoice: Invoice, figures: Figures) -> Invoice:
         subtotal=figures.subtotal,
         tax_total=figures.tax_total,
         total=figures.total,
+        amount_paid=zero + invoice.amount_paid,
     )
 
 
@@ -64,7 +66,7 @@ def worked_out_again(
 
 def _anew(line: Line, currency: str) -> NewLine:
     """Return a line to be worked out in another currency, its prices read as they stand."""
-    if line.unit_price is None:
+    if line.unit_price is None or line.pricing:  # rated or prorated: not its price × quantity
         raise CurrencyNeedsLines(
             currency=currency, errors=[FieldError("/line_items", "missing", "is needed")]
         )

@@ -17,6 +17,8 @@ from tallybook.server.kernel.money import (
 )
 from tallybook.server.ledger.rules.postings import to_ledger
 
+from .periods import check_period
+
 _FACTS: Final = tuple(field.name for field in fields(LineFacts))
 
 
@@ -38,9 +40,10 @@ def build_line(new: NewLine, currency: str, *, sort_order: int, pointer: str = "
     Units: major units, quantized to the currency.
     Holds: subtotal is the exact amount rounded half up, once; total = subtotal − discount.
     Errors: TooManyDecimals, AmountTooLarge, DiscountTooLarge, AmountMismatch (a figure given
-    by the caller is not what we make of it).
+    by the caller is not what we make of it), PeriodBackwards.
     Source: semantics, choice 16.
     """
+    check_period(new.period_start, new.period_end, pointer=pointer)
     subtotal = quantize_money(exact_amount(new), currency)
     to_ledger(subtotal)
     discount = in_currency(new.discount, currency, pointer=f"{pointer}/discount")

@@ -72,7 +72,7 @@ def add_up(
         shown = taxation.shown_taxes(taxes, nets, currency)
     else:
         own = [line.tax for line in lines] if own_taxes is None else own_taxes
-        shown = [zero if tax is None else tax for tax in own]
+        shown = [zero + (tax or zero) for tax in own]
         brought = taxation.from_lines(nets, own, currency)
         taxes = [] if brought is None else [brought]
     tax_total = sum((tax.amount for tax in taxes), zero)

@@ -13,6 +13,7 @@ from .issuing import (
 from .paying import apply_payment, reverse_payment
 from .reading import (
     billed_before,
+    billed_versions,
     find_generated,
     get,
     get_line,
@@ -20,11 +21,13 @@ from .reading import (
     list_page,
     list_payable,
 )
+from .saving import hold
 
 __all__ = [
     "add_line_item",
     "apply_payment",
     "billed_before",
+    "billed_versions",
     "create_generated",
     "create_manual",
     "fall_due",
@@ -33,6 +36,7 @@ __all__ = [
     "get",
     "get_line",
     "has_unpaid",
+    "hold",
     "list_page",
     "list_payable",
     "mark_past_due",

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tallybook.server.catalog import service as catalog
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity import service as identity
 from tallybook.server.invoicing import store
@@ -88,6 +89,7 @@ def create_manual(
     )
     invoice = check_references(tx, space, with_figures(invoice, figures))
     store.add(tx, space, invoice)
+    catalog.ensure_balance(tx, space, currency, at=at)
     announce(tx, space, "invoice.created", invoice, at=at)
     return finalize(tx, space, invoice.id, at=at) if finalized else invoice
 
@@ -144,5 +146,6 @@ def create_generated(
         raise AlreadyInvoiced(
             subscription_id=subscription_id, period_number=period_number, type=kind.value
         )
+    catalog.ensure_balance(tx, space, currency, at=at)
     announce(tx, space, "invoice.created", invoice, at=at)
     return invoice

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from tallybook.server.catalog import service as catalog
 from tallybook.server.customers.rules.changes import merge_metadata
 from tallybook.server.invoicing.models import Invoice, NewLine, TaxTerm
 from tallybook.server.invoicing.rules import edits
@@ -49,6 +50,8 @@ def update(
     check_period(after.period_start, after.period_end)
     if _FIGURES & fields.keys():
         after = _refigured(after, fields)
+    if after.currency != before.currency:
+        catalog.ensure_balance(tx, space, after.currency, at=at)
     return save(tx, space, before, check_references(tx, space, after))
 
 

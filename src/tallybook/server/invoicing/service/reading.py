@@ -119,3 +119,15 @@ def billed_before(
         charge_id=charge_id,
     )
     return from_micro_units(micros)
+
+
+def billed_versions(
+    tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int
+) -> dict[str, int]:
+    """Return, by meter, the version of the counter that a period was last billed on.
+
+    A counter that has moved since has late or voided usage; a meter never billed is not there.
+    """
+    return store.billed_versions(
+        tx, space, subscription_id=subscription_id, period_number=period_number
+    )

@@ -1,8 +1,10 @@
-"""What an invoice names must be there, in the same space, and the customer's own."""
+"""What an invoice names must be there, in the same space."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from tallybook.server.invoicing.models import Invoice
+from tallybook.server.catalog import service as catalog
+from tallybook.server.invoicing.models import Invoice, Line
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
 from tallybook.server.metering.errors import MeterNotFound
@@ -10,18 +12,30 @@ from tallybook.server.storage import Tx
 
 
 def check_references(tx: Tx, space: SpaceId, invoice: Invoice) -> Invoice:
-    """Return the invoice with the meters of its lines as ids.
+    """Return the invoice, the meters and agents of its lines named by their ids.
 
-    Errors: MeterNotFound.
+    Errors: MeterNotFound; AgentNotFound.
     """
-    named = {line.meter_id for line in invoice.lines if line.meter_id is not None}
-    if not named:
-        return invoice
-    found = meters.find_meters(tx, space, named)
-    if missing := sorted(named - found.keys()):
+    meter_ids = _meters(tx, space, {line.meter_id for line in invoice.lines if line.meter_id})
+    agent_ids = {
+        ref: catalog.get_agent(tx, space, ref).id
+        for ref in sorted({line.agent_id for line in invoice.lines if line.agent_id})
+    }
+
+    def resolved(line: Line) -> Line:
+        return replace(
+            line,
+            meter_id=line.meter_id and meter_ids[line.meter_id],
+            agent_id=line.agent_id and agent_ids[line.agent_id],
+        )
+
+    return replace(invoice, lines=tuple(resolved(line) for line in invoice.lines))
+
+
+def _meters(tx: Tx, space: SpaceId, refs: Collection[str]) -> dict[str, str]:
+    if not refs:
+        return {}
+    found = meters.find_meters(tx, space, refs)
+    if missing := sorted(set(refs) - found.keys()):
         raise MeterNotFound(meter=missing[0])
-    lines = [
-        line if line.meter_id is None else replace(line, meter_id=found[line.meter_id].id)
-        for line in invoice.lines
-    ]
-    return replace(invoice, lines=tuple(lines))
+    return {ref: meter.id for ref, meter in found.items()}
