@@ -168,6 +168,14 @@ def start_with(
     return _add(tx, space, held, grant, at=at)
 
 
+def hold_for(tx: Tx, space: SpaceId, payment: Payment, *, at: datetime) -> holding.Held:
+    """Hold the wallet that a payment is for: its own, else the customer's default one."""
+    wallet_id = payment.wallet_id
+    if wallet_id is None:
+        wallet_id = get_or_create(tx, space, payment.customer_id, payment.currency, at=at).id
+    return holding.hold(tx, space, wallet_id, at)
+
+
 def credit_payment(
     tx: Tx,
     space: SpaceId,
@@ -181,10 +189,7 @@ def credit_payment(
     The money comes out of unapplied. The wallet is the payment's, else the default one.
     Errors: NoCredits; AmountTooLarge.
     """
-    wallet_id = payment.wallet_id
-    if wallet_id is None:
-        wallet_id = get_or_create(tx, space, payment.customer_id, payment.currency, at=at).id
-    held = holding.hold(tx, space, wallet_id, at)
+    held = hold_for(tx, space, payment, at=at)
     wallet, money = held.wallet, payment.amount if amount is None else amount
     agreed = payment.credits if money == payment.amount else None
     given = _credits(money, wallet, agreed)

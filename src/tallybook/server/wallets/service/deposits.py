@@ -15,7 +15,13 @@ from tallybook.server.kernel.money import minor_units
 from tallybook.server.ledger import service as ledger
 from tallybook.server.ledger.rules.prints import print_of
 from tallybook.server.payments import service as payments
-from tallybook.server.payments.models import Payment, PaymentMethod, PaymentStatus, Refund
+from tallybook.server.payments.models import (
+    OPEN,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    Refund,
+)
 from tallybook.server.storage import Tx
 from tallybook.server.wallets.errors import WalletPaymentNeedsInvoice
 
@@ -105,6 +111,8 @@ def set_status(
     Errors: PaymentNotFound; IllegalPaymentTransition.
     """
     before = payments.lock(tx, space, payment_id)
+    if status is PaymentStatus.COMPLETED and before.status in OPEN:
+        credit.hold_for(tx, space, before, at=at)  # wallets before accounts, as everywhere
     after = payments.go_to(tx, space, payment_id, status, reason=reason, at=at)
     if after.status is PaymentStatus.COMPLETED and before.status is not after.status:
         credit.credit_payment(tx, space, after, at=at)

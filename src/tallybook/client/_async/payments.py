@@ -1,0 +1,152 @@
+"""Payments: what customers paid."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from typing import Any, Unpack
+
+from tallybook.client.encoding import DecimalInput, Json, decimal
+from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
+from tallybook.client.options import CallOptions, ListOptions, WriteOptions
+from tallybook.client.paths import customer_fields, customer_filter, path
+from tallybook.client.types.payments import Payment, Refund
+from tallybook.wire import payments as wire
+
+from .pages import AsyncPage
+from .resources import AsyncResource
+from .verbs import listing, raw
+
+
+class AsyncPayments(AsyncResource):
+    """`client.payments`."""
+
+    @cached_property
+    def with_raw_response(self) -> "AsyncPaymentsRaw":
+        return AsyncPaymentsRaw(self)
+
+    async def create(
+        self,
+        *,
+        customer_id: str | None = None,
+        customer_external_id: str | None = None,
+        amount: DecimalInput,
+        invoice_id: str | NotGiven | None = NOT_GIVEN,
+        currency: str | NotGiven | None = NOT_GIVEN,
+        payment_method: wire.PaymentMethod | NotGiven | None = NOT_GIVEN,
+        payment_date: date | str | NotGiven | None = NOT_GIVEN,
+        description: str | NotGiven | None = NOT_GIVEN,
+        external_transaction_id: str | NotGiven | None = NOT_GIVEN,
+        status: wire.SettableStatus | NotGiven = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> Payment:
+        """Record a payment. Completed, what no invoice takes becomes purchased wallet credit.
+
+        Errors: ConflictError `duplicate_external_transaction_id`, or an invoice not open.
+        """
+        body: dict[str, Any] = {
+            **customer_fields(customer_id, customer_external_id),
+            **given(
+                amount=decimal(amount),
+                invoice_id=invoice_id,
+                currency=currency,
+                payment_method=payment_method,
+                payment_date=payment_date,
+                description=description,
+                external_transaction_id=external_transaction_id,
+                status=status,
+                metadata=metadata,
+            ),
+        }
+        return await self._write("POST", "/payments", Payment, options, body)
+
+    async def get(self, id: str, **options: Unpack[CallOptions]) -> Payment:
+        """Return the payment with its refunds."""
+        return await self._get(path("payments", id), Payment, options)
+
+    @listing
+    async def list(
+        self,
+        *,
+        status: wire.PaymentStatus | None = None,
+        customer_id: str | None = None,
+        customer_external_id: str | None = None,
+        contract_id: str | None = None,
+        invoice_id: str | None = None,
+        **options: Unpack[ListOptions],
+    ) -> AsyncPage[Payment]:
+        """Return payments, newest first."""
+        query = {
+            **customer_filter(customer_id, customer_external_id),
+            "status": status,
+            "contract_id": contract_id,
+            "invoice_id": invoice_id,
+        }
+        return await self._list("/payments", Payment, options, query)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        status: wire.SettableStatus | NotGiven = NOT_GIVEN,
+        payment_method: wire.PaymentMethod | NotGiven | None = NOT_GIVEN,
+        external_transaction_id: str | NotGiven | None = NOT_GIVEN,
+        failure_reason: str | NotGiven | None = NOT_GIVEN,
+        notes: str | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> Payment:
+        """Return the payment with the given fields changed; completing it credits the wallet.
+
+        Errors: ConflictError `invalid_state_transition`.
+        """
+        body = given(
+            status=status,
+            payment_method=payment_method,
+            external_transaction_id=external_transaction_id,
+            failure_reason=failure_reason,
+            notes=notes,
+            metadata=metadata,
+        )
+        return await self._write("PATCH", path("payments", id), Payment, options, body)
+
+    async def delete(self, id: str, **options: Unpack[WriteOptions]) -> None:
+        """Delete a payment that no money came of.
+
+        Errors: ConflictError `payment_not_deletable`: refund it instead.
+        """
+        await self._delete(path("payments", id), options)
+
+    async def refund(
+        self,
+        id: str,
+        *,
+        amount: DecimalInput | NotGiven | None = NOT_GIVEN,
+        reason: str | NotGiven | None = NOT_GIVEN,
+        external_refund_id: str | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> Refund:
+        """Pay back an amount, or all that is left.
+
+        Errors: UnprocessableEntityError `refund_exceeds_payment`.
+        """
+        body = given(
+            amount=decimal(amount),
+            reason=reason,
+            external_refund_id=external_refund_id,
+            metadata=metadata,
+        )
+        return await self._write("POST", path("payments", id, "refunds"), Refund, options, body)
+
+
+class AsyncPaymentsRaw:
+    """The verbs of `client.payments`, each answering an APIResponse."""
+
+    def __init__(self, payments: AsyncPayments) -> None:
+        self.create = raw(payments.create)
+        self.get = raw(payments.get)
+        self.list = raw(payments.list)
+        self.update = raw(payments.update)
+        self.delete = raw(payments.delete)
+        self.refund = raw(payments.refund)
