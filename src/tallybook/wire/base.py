@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    PlainValidator,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -144,8 +145,8 @@ def _format_day_or_instant(value: date) -> str:
 
 
 DayOrInstant = Annotated[
-    date,  # a datetime is a date too
-    BeforeValidator(_parse_day_or_instant),
+    date,  # a datetime is a date too, and stays one: pydantic's own date would cut it
+    PlainValidator(_parse_day_or_instant),
     PlainSerializer(_format_day_or_instant, return_type=str, when_used="json"),
     WithJsonSchema(
         {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}

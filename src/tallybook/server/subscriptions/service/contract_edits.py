@@ -96,8 +96,13 @@ def activate(
     draft = get(tx, space, contract.subscription_id, lock=True)
     if draft.status is not Status.DRAFT:
         raise illegal(draft, "be activated")
-    if not skip_validation:
-        _warn(tx, space, draft)
+    customer = customers.get(tx, space, draft.customer_id)
+    if customer.archived_at is not None:
+        raise CustomerNotFound(customer_id=customer.id)
+    plan = catalog.get_plan(tx, space, draft.plan_id)
+    warnings = [] if skip_validation else rules.warnings(plan=plan, customer=customer)
+    if warnings:
+        raise ContractNotReady(errors=warnings)
     require_free(tx, space, customer_id=draft.customer_id, plan_id=draft.plan_id)
     terms = get_version(tx, space, contract_id, draft.contract_version).terms
     asked = draft.opening
@@ -196,14 +201,3 @@ def _signed_anew(
         default_price_serves=True,
         at=at,
     )
-
-
-def _warn(tx: Tx, space: SpaceId, draft: Subscription) -> None:
-    """Raise what a person should look at before the contract starts."""
-    customer = customers.get(tx, space, draft.customer_id)
-    if customer.archived_at is not None:
-        raise CustomerNotFound(customer_id=customer.id)
-    plan = catalog.get_plan(tx, space, draft.plan_id)
-    warnings = rules.warnings(plan=plan, customer=customer)
-    if warnings:
-        raise ContractNotReady(errors=warnings)
