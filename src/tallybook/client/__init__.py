@@ -4,10 +4,14 @@ from httpx2 import Timeout
 
 from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
+from ._async.invoices import AsyncInvoice
 from ._async.pages import AsyncPage
+from ._async.wallets import AsyncWallet, AsyncWalletTransactionResult
 from ._sync.client import Tallybook
 from ._sync.customers import Customer
+from ._sync.invoices import Invoice
 from ._sync.pages import Page
+from ._sync.wallets import Wallet, WalletTransactionResult
 from .errors import (
     APIConnectionError,
     APIError,
@@ -44,8 +48,10 @@ from .types.agents import (
     BillableMeter,
 )
 from .types.customers import TaxRate
+from .types.invoices import InvoiceExplanation, InvoicePreview, LineItem, Tax
 from .types.markets import Balance, Market
 from .types.meters import Meter
+from .types.payments import Payment, Refund
 from .types.plans import (
     Estimate,
     MeterPrice,
@@ -58,6 +64,7 @@ from .types.plans import (
     Tier,
     UnavailablePlan,
 )
+from .types.wallets import WalletBalance, WalletTransaction
 
 __all__ = [
     "NOT_GIVEN",
@@ -73,8 +80,11 @@ __all__ = [
     "AgentParams",
     "AgentWithActions",
     "AsyncCustomer",
+    "AsyncInvoice",
     "AsyncPage",
     "AsyncTallybook",
+    "AsyncWallet",
+    "AsyncWalletTransactionResult",
     "AuthenticationError",
     "BadRequestError",
     "Balance",
@@ -89,12 +99,17 @@ __all__ = [
     "IdempotencyInProgressError",
     "InsufficientBalanceError",
     "InternalServerError",
+    "Invoice",
+    "InvoiceExplanation",
+    "InvoicePreview",
+    "LineItem",
     "Market",
     "Meter",
     "MeterPrice",
     "NotFoundError",
     "NotGiven",
     "Page",
+    "Payment",
     "PermissionDeniedError",
     "Plan",
     "PlanCatalog",
@@ -103,14 +118,20 @@ __all__ = [
     "PriceTerms",
     "PriceTier",
     "RateLimitError",
+    "Refund",
     "Tallybook",
     "TallybookError",
+    "Tax",
     "TaxRate",
     "Tier",
     "Timeout",
     "UnavailablePlan",
     "UnprocessableEntityError",
     "UnreadableResponseError",
+    "Wallet",
+    "WalletBalance",
+    "WalletTransaction",
+    "WalletTransactionResult",
     "WebhookPayloadError",
     "WebhookSignatureError",
 ]

@@ -22,11 +22,14 @@ from tallybook.client.options import (
 from .agents import AsyncAgents
 from .balances import AsyncBalances
 from .customers import AsyncCustomers
+from .invoices import AsyncInvoices
 from .markets import AsyncMarkets
 from .meters import AsyncMeters
+from .payments import AsyncPayments
 from .plans import AsyncPlans
 from .pricing import AsyncPricing
 from .transport import AsyncTransport
+from .wallets import AsyncWallets
 
 
 class AsyncTallybook:
@@ -74,6 +77,18 @@ class AsyncTallybook:
     @cached_property
     def customers(self) -> AsyncCustomers:
         return AsyncCustomers(self)
+
+    @cached_property
+    def wallets(self) -> AsyncWallets:
+        return AsyncWallets(self)
+
+    @cached_property
+    def payments(self) -> AsyncPayments:
+        return AsyncPayments(self)
+
+    @cached_property
+    def invoices(self) -> AsyncInvoices:
+        return AsyncInvoices(self)
 
     @cached_property
     def agents(self) -> AsyncAgents:

@@ -22,11 +22,14 @@ from tallybook.client.options import (
 from .agents import Agents
 from .balances import Balances
 from .customers import Customers
+from .invoices import Invoices
 from .markets import Markets
 from .meters import Meters
+from .payments import Payments
 from .plans import Plans
 from .pricing import Pricing
 from .transport import Transport
+from .wallets import Wallets
 
 
 class Tallybook:
@@ -74,6 +77,18 @@ class Tallybook:
     @cached_property
     def customers(self) -> Customers:
         return Customers(self)
+
+    @cached_property
+    def wallets(self) -> Wallets:
+        return Wallets(self)
+
+    @cached_property
+    def payments(self) -> Payments:
+        return Payments(self)
+
+    @cached_property
+    def invoices(self) -> Invoices:
+        return Invoices(self)
 
     @cached_property
     def agents(self) -> Agents:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from tallybook.client.encoding import Json, decimals
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
@@ -10,14 +10,28 @@ from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_own_path, path
 from tallybook.client.types.customers import TaxRate
 from tallybook.wire import customers as wire
+from tallybook.wire.invoices import InvoiceFilter
 
 from .pages import Page
 from .resources import Object, Resource
 from .verbs import listing, raw
 
+if TYPE_CHECKING:
+    from .invoices import Invoice
+
 
 class Customer(Object, wire.Customer):
     """Whom a project bills."""
+
+    @listing
+    def get_invoices(
+        self,
+        *,
+        status: InvoiceFilter | None = None,
+        **options: Unpack[ListOptions],
+    ) -> "Page[Invoice]":
+        """Return the customer's invoices, newest first."""
+        return self._client.invoices.list(customer_id=self.id, status=status, **options)
 
 
 class Customers(Resource):
