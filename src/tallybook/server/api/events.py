@@ -32,6 +32,7 @@ from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
 from .calls import bearer, check_caller, idempotency_key, json_response
+from .errors import MalformedJson
 from .problems import responses
 
 _encode = msgspec.json.Encoder().encode
@@ -90,9 +91,16 @@ async def _submit(
     return await gate.submit(submission)
 
 
+async def _read(request: Request) -> bytes:
+    body = await read_body(request)
+    if "json" not in request.headers.get("content-type", "json"):
+        raise MalformedJson(reason="the Content-Type must be application/json")
+    return body
+
+
 async def _create(request: Request) -> Response:
     bearer(request)
-    body = await read_body(request)
+    body = await _read(request)
     parse_json(body)  # its rules are stricter than the fast decoder's: no key twice
     item = decode_item(body)
     if item.idempotency_key is None:
@@ -130,7 +138,7 @@ def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
 
 async def _create_batch(request: Request) -> Response:
     bearer(request)
-    batch = decode_batch(await read_body(request))
+    batch = decode_batch(await _read(request))
     items = [check_item(item) for item in batch.events]
     verdicts = await _submit(request, items, backfill=batch.backfill, strict=False)
     return json_response(_encode(views.batch_result(verdicts)), 200)

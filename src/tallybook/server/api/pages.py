@@ -51,7 +51,10 @@ def _cursor_parameters(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
     order: Literal["asc", "desc"] = "desc",
     include_total: bool = False,
+    page: Annotated[int | None, Query(include_in_schema=False)] = None,
 ) -> ListParameters:
+    if page is not None:  # ignored, every page would be the first
+        _refuse("?page", "this list goes by cursor: follow next_cursor")
     return ListParameters(limit, cursor, None, None, order, include_total)
 
 
