@@ -172,7 +172,7 @@ class MeterPriceUpdate(PriceShapeChanges):
 class PriceTier(TierView):
     """A tier of a plan's meter price."""
 
-    id: str | None = None
+    id: str
     created_at: Instant
     updated_at: Instant
 

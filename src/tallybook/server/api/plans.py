@@ -19,6 +19,7 @@ from tallybook.server.catalog.models import Audience, PlanCategory, PlanStatus, 
 from tallybook.server.catalog.views import plan_to_wire, price_to_wire
 from tallybook.server.kernel.periods import BillingPeriod
 from tallybook.server.storage import Tx
+from tallybook.server.subscriptions import service as subscriptions
 from tallybook.wire import plans as wire
 from tallybook.wire.base import Page
 
@@ -124,7 +125,9 @@ def delete_plan(plan: str, write: Write) -> Response:
     """Archive a plan without live subscriptions and addons."""
 
     def work(tx: Tx) -> None:
-        catalog.archive_plan(tx, write.space, plan, at=write.now)
+        found = catalog.get_plan(tx, write.space, plan, lock="update")  # nobody signs meanwhile
+        in_use = subscriptions.any_live_on_plan(tx, write.space, found.id)
+        catalog.archive_plan(tx, write.space, found.id, in_use=in_use, at=write.now)
 
     return write(work)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from tallybook.server.kernel.money import minor_units, quantize_money
 from tallybook.server.metering.views import meter_to_wire
@@ -54,7 +54,7 @@ def balance_to_wire(balance: Balance, *, wallet_count: int, wallet_total: Decima
         minor_units=minor_units(balance.currency),
         is_default=balance.is_default,
         wallet_count=wallet_count,
-        wallet_total=quantize_money(wallet_total, balance.currency),
+        wallet_total=_money(quantize_money(wallet_total, balance.currency)),
         created_at=balance.created_at,
         updated_at=balance.updated_at,
     )
@@ -214,7 +214,7 @@ def agent_with_actions(
 
 def estimate_to_wire(estimated: Estimated) -> Estimate:
     return Estimate(
-        amount=estimated.amounts.total,
+        amount=_money(estimated.amounts.total),
         currency=estimated.currency,
         slices=[
             EstimateSlice(
@@ -226,5 +226,10 @@ def estimate_to_wire(estimated: Estimated) -> Estimate:
             )
             for piece in estimated.rated.slices
         ],
-        true_up=estimated.amounts.true_up,
+        true_up=_money(estimated.amounts.true_up),
     )
+
+
+def _money(amount: Decimal) -> Any:
+    """Write posted money as text, in which the zeros of its minor units survive."""
+    return format(amount, "f")
