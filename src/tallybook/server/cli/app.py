@@ -12,6 +12,7 @@ from tallybook import APIStatusError, TallybookError
 from tallybook.server.kernel.errors import Refusal
 
 from . import (
+    demo,
     doctor,
     import_events,
     keys,
@@ -65,6 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)

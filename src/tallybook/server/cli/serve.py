@@ -54,13 +54,18 @@ def serve(
     ):
         installation.make_ready(db)
         worker = None if no_worker else Worker(db)
-        run_server(settings, db, sock, worker=worker, as_json=as_json)
+
+        def tell(url: str) -> None:
+            result = {"url": url, "pid": os.getpid()}
+            output.show(result, [f"Tallybook is serving at {url}"], as_json=as_json)
+
+        run_server(settings, db, sock, worker=worker, tell=tell)
 
 
 def log_to_stderr() -> None:
     """Log what goes wrong; stdout is for results."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    for name in ("uvicorn", "alembic"):
+    for name in ("uvicorn", "alembic", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
@@ -98,11 +103,13 @@ def run_server(
     db: Database,
     sock: socket.socket,
     *,
-    worker: Worker | None = None,
-    as_json: bool = False,
-    answering: Callable[[str], None] | None = None,
+    worker: Worker | None,
+    tell: Callable[[str], None],
 ) -> None:
-    """Serve on a bound socket and an open database, until a signal. Errors: Failure."""
+    """Serve on a bound socket and an open database, until a signal; `tell` the address.
+
+    Errors: Failure.
+    """
     from tallybook.server.api.app import build_app
 
     url, token = address_of(sock), new_token()
@@ -113,14 +120,11 @@ def run_server(
         stopping=(lambda: worker.stop(WORKER_STOP_S)) if worker else None,
     )
 
-    def tell() -> None:
+    def answering() -> None:
         if db.is_sqlite:
             running = RunningServer(url, os.getpid(), token)
             installation.write_server_file(settings.home, running)
-        if answering is not None:
-            answering(url)
-        result = {"url": url, "pid": os.getpid()}
-        output.show(result, [f"Tallybook is serving at {url}"], as_json=as_json)
+        tell(url)
 
     config = uvicorn.Config(
         app,
@@ -132,7 +136,7 @@ def run_server(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = _Server(config, tell)
+    server = _Server(config, answering)
     try:
         server.run(sockets=[sock])
     finally:

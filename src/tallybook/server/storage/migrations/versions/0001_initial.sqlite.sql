@@ -135,9 +135,9 @@ CREATE TABLE customers (
   CONSTRAINT pk_customers PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
+
+CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
 
 CREATE TABLE invoices (
   space_id INTEGER NOT NULL,
@@ -277,15 +277,15 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
 );
 
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
+
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
+
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
 
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
-
-CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
-
-CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
 
 CREATE TABLE wallets (
   space_id INTEGER NOT NULL,
@@ -311,13 +311,13 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
+CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
 
 CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
-CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
-
 CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+
+CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE TABLE spaces (
   id INTEGER NOT NULL,
@@ -429,9 +429,9 @@ CREATE TABLE wallet_grants (
   FOREIGN KEY(wallet_id) REFERENCES wallets (id)
 );
 
-CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
-
 CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
+
+CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
 
 CREATE TABLE wallet_transactions (
   space_id INTEGER NOT NULL,
@@ -534,9 +534,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
+
+CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -706,13 +706,13 @@ CREATE TABLE subscriptions (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
 
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
-CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
-
 CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
+
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -788,9 +788,9 @@ CREATE TABLE contracts (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
-
 CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
 
 CREATE TABLE contract_versions (
   space_id INTEGER NOT NULL,
