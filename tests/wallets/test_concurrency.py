@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tallybook.server.kernel.errors import Refusal
 from tallybook.server.payments.models import PaymentSource, PaymentStatus
 from tallybook.server.wallets import service as wallets
@@ -28,6 +30,7 @@ def at_once(jobs: Sequence[Callable[[], Any]], threads: int = THREADS) -> list[s
         return list(pool.map(run, jobs))
 
 
+@pytest.mark.slow
 def test_a_thousand_deductions_of_one_on_five_hundred(desk: Desk) -> None:
     wallet = desk.default()
     desk.top_up(wallet, "300")
@@ -38,6 +41,7 @@ def test_a_thousand_deductions_of_one_on_five_hundred(desk: Desk) -> None:
     assert len(desk.statement(wallet)) == 502
 
 
+@pytest.mark.slow
 def test_deductions_among_top_ups_refunds_and_recharges(desk: Desk) -> None:
     wallet = desk.wallet(
         auto_recharge_enabled=True,
