@@ -170,4 +170,3 @@ def test_an_import_that_the_server_did_not_survive_ends_on_the_same_totals(
         assert totals(reopened) == TOTALS
         check_bills(reopened)
     assert server.command("verify").returncode == 0
-
