@@ -37,7 +37,7 @@ def test_fees_come_in_advance_and_usage_in_arrears(books: Books) -> None:
     assert lines(second) == [("base_fee", "20.00"), ("usage", "13.00")]
     assert (second["status"], second["total"]) == ("paid", "33.00")
     wallet = books.wallet(customer)
-    assert Decimal(wallet["balance"]) == 47
+    assert wallet["balance"] == "47.00"
     assert books.post("/invoices/preview", {"customer_external_id": "acme"})["amount"] == "5.00"
 
 
@@ -91,11 +91,11 @@ def test_a_wallet_that_is_too_low_makes_past_due_and_new_credit_recovers(books: 
     (invoice,) = books.invoices()
     assert invoice["status"] == "open"
     assert books.get(f"/subscriptions/{sub['id']}")["status"] == "past_due"
-    assert Decimal(books.wallet(customer)["balance"]) == 5, "all or nothing"
+    assert books.wallet(customer)["balance"] == "5.00", "all or nothing"
     books.wallet(customer, "15")
     assert books.invoices()[0]["status"] == "paid"
     assert books.get(f"/subscriptions/{sub['id']}")["status"] == "active"
-    assert Decimal(books.wallet(customer)["balance"]) == 0
+    assert books.wallet(customer)["balance"] == "0.00"
 
 
 def test_a_trial_bills_nothing_and_its_end_is_the_anchor(books: Books) -> None:

@@ -61,13 +61,20 @@ NonNegative = Annotated[Dec, AfterValidator(_not_negative)]
 Positive = Annotated[Dec, AfterValidator(_positive)]
 
 
+def _amount(value: object) -> Decimal:
+    checked = to_decimal(value)
+    if isinstance(value, Decimal):
+        return value  # with its places: they say how the currency is written
+    return Decimal(value) if isinstance(value, str) else checked
+
+
 def _money_text(value: Decimal) -> str:
     return format(value, "f")  # keeps the currency's minor units: "8.40"
 
 
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_decimal),
+    BeforeValidator(_amount),
     PlainSerializer(_money_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^{DECIMAL_PATTERN}$", "examples": ["8.46"]}),
 ]
