@@ -6,11 +6,13 @@ from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
 from ._async.invoices import AsyncInvoice
 from ._async.pages import AsyncPage
+from ._async.subscriptions import AsyncCancellation, AsyncPlanChange, AsyncSubscription
 from ._async.wallets import AsyncWallet, AsyncWalletTransactionResult
 from ._sync.client import Tallybook
 from ._sync.customers import Customer
 from ._sync.invoices import Invoice
 from ._sync.pages import Page
+from ._sync.subscriptions import Cancellation, PlanChange, Subscription
 from ._sync.wallets import Wallet, WalletTransactionResult
 from .errors import (
     APIConnectionError,
@@ -64,6 +66,14 @@ from .types.plans import (
     Tier,
     UnavailablePlan,
 )
+from .types.subscriptions import (
+    Contract,
+    ContractCancellation,
+    ContractTerms,
+    MeterOverride,
+    ResolvedTerms,
+)
+from .types.usage import AggregatedUsage, BatchResult, UsageEvent, UsageInput
 from .types.wallets import WalletBalance, WalletTransaction
 
 __all__ = [
@@ -79,19 +89,28 @@ __all__ = [
     "AgentActionParams",
     "AgentParams",
     "AgentWithActions",
+    "AggregatedUsage",
+    "AsyncCancellation",
     "AsyncCustomer",
     "AsyncInvoice",
     "AsyncPage",
+    "AsyncPlanChange",
+    "AsyncSubscription",
     "AsyncTallybook",
     "AsyncWallet",
     "AsyncWalletTransactionResult",
     "AuthenticationError",
     "BadRequestError",
     "Balance",
+    "BatchResult",
     "BillableMeter",
+    "Cancellation",
     "ClientDisabledError",
     "ConfigurationError",
     "ConflictError",
+    "Contract",
+    "ContractCancellation",
+    "ContractTerms",
     "Customer",
     "DeliveryError",
     "Estimate",
@@ -105,6 +124,7 @@ __all__ = [
     "LineItem",
     "Market",
     "Meter",
+    "MeterOverride",
     "MeterPrice",
     "NotFoundError",
     "NotGiven",
@@ -113,12 +133,15 @@ __all__ = [
     "PermissionDeniedError",
     "Plan",
     "PlanCatalog",
+    "PlanChange",
     "PlanCharge",
     "PlanPrice",
     "PriceTerms",
     "PriceTier",
     "RateLimitError",
     "Refund",
+    "ResolvedTerms",
+    "Subscription",
     "Tallybook",
     "TallybookError",
     "Tax",
@@ -128,6 +151,8 @@ __all__ = [
     "UnavailablePlan",
     "UnprocessableEntityError",
     "UnreadableResponseError",
+    "UsageEvent",
+    "UsageInput",
     "Wallet",
     "WalletBalance",
     "WalletTransaction",

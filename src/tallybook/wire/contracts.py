@@ -1,14 +1,17 @@
 """Contracts: the negotiated terms of a subscription, in versions."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from .absent import absent
 from .base import (
+    Amount,
     Currency,
     CustomerChoice,
     Day,
+    DayOrInstant,
     Dec,
     Instant,
     Metadata,
@@ -37,6 +40,7 @@ ContractStatus: TypeAlias = Literal[
 CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"]
 PaymentTerms: TypeAlias = Annotated[int, Field(ge=0, le=PAYMENT_TERMS_DAYS_MAX)]
 """Days from an invoice's issue to its due date."""
+Reason: TypeAlias = Annotated[Text, StringConstraints(max_length=1_000)]
 TermsSource: TypeAlias = Literal["plan", "contract"]
 
 
@@ -109,6 +113,41 @@ class ContractActivate(Request):
     """Passes over warnings, never over what would make wrong invoices."""
 
 
+class Suspend(Request):
+    """Why, and until when: on `resume_date` it resumes on its own."""
+
+    reason: Reason | None = None
+    resume_date: DayOrInstant | None = None
+    """A day means its start."""
+
+
+class Resume(Request):
+    """Why; with a `resume_date` ahead it resumes then, without one now."""
+
+    reason: Reason | None = None
+    resume_date: DayOrInstant | None = None
+    """A day means its start."""
+
+
+class Cancel(Request):
+    """When the subscription is canceled, and what is given back."""
+
+    when: Literal["period_end", "immediate"] = "period_end"
+    refund: Literal["none", "prorated", "full"] = "none"
+    refund_to: Literal["wallet", "payment"] = "wallet"
+    reason: Reason | None = None
+    cancellation_date: DayOrInstant | None = None
+    """`immediate`: that day's start; `period_end`: the end of the period it falls in."""
+
+
+class CancelRefund(Response):
+    """What a cancel gives back; 0 for nothing."""
+
+    amount: Amount = Decimal(0)
+    currency: str
+    destination: Literal["wallet", "payment", "invoice"] | str
+
+
 class Contract(Response):
     """Terms of one subscription. The id stays when `version` rises."""
 
@@ -145,3 +184,11 @@ class Contract(Response):
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
     updated_at: Instant
+
+
+class ContractCancellation(Response):
+    """The contract after a cancel."""
+
+    contract: Contract
+    refund: CancelRefund
+    final_invoice_id: str | None = None

@@ -1,9 +1,8 @@
 """Subscriptions: a customer on a plan."""
 
-from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from .base import (
     Amount,
@@ -16,16 +15,14 @@ from .base import (
     Ref,
     Request,
     Response,
-    Text,
 )
-from .contracts import CollectionMethod, ContractTerms, PaymentTerms, TermsSource
+from .contracts import CancelRefund, CollectionMethod, ContractTerms, PaymentTerms, TermsSource
 from .periods import BillingPeriod, BillingPeriodInput
 from .prices import PriceShapeView
 
 SubscriptionStatus: TypeAlias = Literal[
     "draft", "scheduled", "trialing", "active", "past_due", "suspended", "canceled", "ended"
 ]
-Reason = Annotated[Text, StringConstraints(max_length=1_000)]
 
 
 class SubscriptionCreate(CustomerChoice):
@@ -50,33 +47,6 @@ class SubscriptionCreate(CustomerChoice):
     collection_method: CollectionMethod = "charge_automatically"
     payment_terms: PaymentTerms = 30
     metadata: Metadata = Field(default_factory=dict)
-
-
-class SubscriptionSuspend(Request):
-    """Why, and until when: on `resume_date` it resumes on its own."""
-
-    reason: Reason | None = None
-    resume_date: DayOrInstant | None = None
-    """A day means its start."""
-
-
-class SubscriptionResume(Request):
-    """Why; with a `resume_date` ahead it resumes then, without one now."""
-
-    reason: Reason | None = None
-    resume_date: DayOrInstant | None = None
-    """A day means its start."""
-
-
-class SubscriptionCancel(Request):
-    """When the subscription is canceled, and what is given back."""
-
-    when: Literal["period_end", "immediate"] = "period_end"
-    refund: Literal["none", "prorated", "full"] = "none"
-    refund_to: Literal["wallet", "payment"] = "wallet"
-    reason: Reason | None = None
-    cancellation_date: DayOrInstant | None = None
-    """`immediate`: that day's start; `period_end`: the end of the period it falls in."""
 
 
 class PlanChangeRequest(Request):
@@ -137,14 +107,6 @@ class Subscription(Response):
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
     updated_at: Instant
-
-
-class CancelRefund(Response):
-    """What a cancel gives back; 0 for nothing."""
-
-    amount: Amount = Decimal(0)
-    currency: str
-    destination: Literal["wallet", "payment", "invoice"] | str
 
 
 class Cancellation(Response):

@@ -21,14 +21,19 @@ from tallybook.client.options import (
 
 from .agents import AsyncAgents
 from .balances import AsyncBalances
+from .contracts import AsyncContracts
 from .customers import AsyncCustomers
+from .events import AsyncEvents
 from .invoices import AsyncInvoices
 from .markets import AsyncMarkets
 from .meters import AsyncMeters
 from .payments import AsyncPayments
 from .plans import AsyncPlans
 from .pricing import AsyncPricing
+from .subscriptions import AsyncSubscriptions
+from .test_clock import AsyncTestClockResource
 from .transport import AsyncTransport
+from .usage import AsyncUsage
 from .wallets import AsyncWallets
 
 
@@ -79,6 +84,14 @@ class AsyncTallybook:
         return AsyncCustomers(self)
 
     @cached_property
+    def usage(self) -> AsyncUsage:
+        return AsyncUsage(self)
+
+    @cached_property
+    def events(self) -> AsyncEvents:
+        return AsyncEvents(self)
+
+    @cached_property
     def wallets(self) -> AsyncWallets:
         return AsyncWallets(self)
 
@@ -113,6 +126,18 @@ class AsyncTallybook:
     @cached_property
     def pricing(self) -> AsyncPricing:
         return AsyncPricing(self)
+
+    @cached_property
+    def test_clock(self) -> AsyncTestClockResource:
+        return AsyncTestClockResource(self)
+
+    @cached_property
+    def subscriptions(self) -> AsyncSubscriptions:
+        return AsyncSubscriptions(self)
+
+    @cached_property
+    def contracts(self) -> AsyncContracts:
+        return AsyncContracts(self)
 
     def with_options(
         self,

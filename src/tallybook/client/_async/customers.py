@@ -1,16 +1,21 @@
 """Customers: whom a project bills."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
-from tallybook.client.encoding import Json, decimals
+from tallybook.client.encoding import DecimalInput, Json, decimals
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_own_path, path
 from tallybook.client.types.customers import TaxRate
+from tallybook.client.types.subscriptions import SubscribeOptions
+from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import customers as wire
+from tallybook.wire.events import ActionType
 from tallybook.wire.invoices import InvoiceFilter
+from tallybook.wire.subscriptions import SubscriptionStatus
 
 from .pages import AsyncPage
 from .resources import AsyncObject, AsyncResource
@@ -18,10 +23,56 @@ from .verbs import listing, raw
 
 if TYPE_CHECKING:
     from .invoices import AsyncInvoice
+    from .subscriptions import AsyncSubscription
 
 
 class AsyncCustomer(AsyncObject, wire.Customer):
     """Whom a project bills."""
+
+    async def subscribe(
+        self, plan: str, **options: Unpack[SubscribeOptions]
+    ) -> "AsyncSubscription":
+        """Subscribe the customer to a plan; see `subscriptions.create`."""
+        return await self._client.subscriptions.create(customer_id=self.id, plan=plan, **options)
+
+    @listing
+    async def get_subscriptions(
+        self,
+        *,
+        status: SubscriptionStatus | None = None,
+        **options: Unpack[ListOptions],
+    ) -> "AsyncPage[AsyncSubscription]":
+        """Return the customer's subscriptions, newest first."""
+        return await self._client.subscriptions.list_for_customer(self.id, status=status, **options)
+
+    async def record_usage(
+        self,
+        meter: str | NotGiven = NOT_GIVEN,
+        quantity: DecimalInput | NotGiven = NOT_GIVEN,
+        *,
+        timestamp: datetime | str | NotGiven = NOT_GIVEN,
+        subscription_id: str | NotGiven = NOT_GIVEN,
+        agent: str | NotGiven = NOT_GIVEN,
+        action_type: ActionType | NotGiven = NOT_GIVEN,
+        attributes: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
+        idempotency_key: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> UsageEvent:
+        """Store one use of the customer's; see `usage.create`."""
+        return await self._client.usage.create(
+            customer_id=self.id,
+            meter=meter,
+            quantity=quantity,
+            timestamp=timestamp,
+            subscription_id=subscription_id,
+            agent=agent,
+            action_type=action_type,
+            attributes=attributes,
+            metadata=metadata,
+            idempotency_key=idempotency_key,
+            **options,
+        )
 
     @listing
     async def get_invoices(

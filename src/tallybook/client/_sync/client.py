@@ -21,14 +21,19 @@ from tallybook.client.options import (
 
 from .agents import Agents
 from .balances import Balances
+from .contracts import Contracts
 from .customers import Customers
+from .events import Events
 from .invoices import Invoices
 from .markets import Markets
 from .meters import Meters
 from .payments import Payments
 from .plans import Plans
 from .pricing import Pricing
+from .subscriptions import Subscriptions
+from .test_clock import TestClockResource
 from .transport import Transport
+from .usage import Usage
 from .wallets import Wallets
 
 
@@ -79,6 +84,14 @@ class Tallybook:
         return Customers(self)
 
     @cached_property
+    def usage(self) -> Usage:
+        return Usage(self)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self)
+
+    @cached_property
     def wallets(self) -> Wallets:
         return Wallets(self)
 
@@ -113,6 +126,18 @@ class Tallybook:
     @cached_property
     def pricing(self) -> Pricing:
         return Pricing(self)
+
+    @cached_property
+    def test_clock(self) -> TestClockResource:
+        return TestClockResource(self)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(self)
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        return Contracts(self)
 
     def with_options(
         self,

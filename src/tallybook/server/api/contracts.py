@@ -29,7 +29,6 @@ from tallybook.server.subscriptions.errors import (
 )
 from tallybook.server.subscriptions.models import CollectionMethod, Opening, Order
 from tallybook.wire import contracts as wire
-from tallybook.wire import subscriptions as subscription_wire
 from tallybook.wire.base import Page, Ref, start_of
 
 from .bodies import StrictRoute
@@ -199,11 +198,9 @@ def activate_contract(
     responses=responses(ContractNotFound, IllegalTransition),
     operation_id="contracts.suspend",
 )
-def suspend_contract(
-    contract_id: str, write: Write, body: subscription_wire.SubscriptionSuspend | None = None
-) -> Response:
+def suspend_contract(contract_id: str, write: Write, body: wire.Suspend | None = None) -> Response:
     """Stop access and new charges until resumed; the period is not extended."""
-    given = body or subscription_wire.SubscriptionSuspend()
+    given = body or wire.Suspend()
 
     def work(tx: Tx) -> wire.Contract:
         contract = subscriptions.get_contract(tx, write.space, contract_id)
@@ -226,11 +223,9 @@ def suspend_contract(
     responses=responses(ContractNotFound, IllegalTransition),
     operation_id="contracts.resume",
 )
-def resume_contract(
-    contract_id: str, write: Write, body: subscription_wire.SubscriptionResume | None = None
-) -> Response:
+def resume_contract(contract_id: str, write: Write, body: wire.Resume | None = None) -> Response:
     """Lift a suspension, or withdraw a cancel that has not taken effect."""
-    given = body or subscription_wire.SubscriptionResume()
+    given = body or wire.Resume()
 
     def work(tx: Tx) -> wire.Contract:
         contract = subscriptions.get_contract(tx, write.space, contract_id)

@@ -227,10 +227,10 @@ def get_resolved_terms(subscription_id: str, read: Read) -> Response:
     operation_id="subscriptions.suspend",
 )
 def suspend_subscription(
-    subscription_id: str, write: Write, body: wire.SubscriptionSuspend | None = None
+    subscription_id: str, write: Write, body: contract_wire.Suspend | None = None
 ) -> Response:
     """Stop access and new charges until resumed; the period is not extended."""
-    given = body or wire.SubscriptionSuspend()
+    given = body or contract_wire.Suspend()
 
     def work(tx: Tx) -> wire.Subscription:
         sub = subscriptions.suspend(
@@ -253,10 +253,10 @@ def suspend_subscription(
     operation_id="subscriptions.resume",
 )
 def resume_subscription(
-    subscription_id: str, write: Write, body: wire.SubscriptionResume | None = None
+    subscription_id: str, write: Write, body: contract_wire.Resume | None = None
 ) -> Response:
     """Lift a suspension, or withdraw a cancel that has not taken effect."""
-    given = body or wire.SubscriptionResume()
+    given = body or contract_wire.Resume()
 
     def work(tx: Tx) -> wire.Subscription:
         sub = subscriptions.resume(
