@@ -52,7 +52,8 @@ _LINE_FIELDS: Final = {field.name for field in fields(LineFacts)} | {"id", "sort
 def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
     """Insert an invoice with its parts; False if that period has one of its type."""
     row = {"space_id": space, **_to_row(invoice)}
-    if not tx.execute(tx.insert(invoices).values(row).on_conflict_do_nothing()).rowcount:
+    fresh = tx.insert(invoices).values(row).on_conflict_do_nothing().returning(invoices.c.id)
+    if tx.execute(fresh).first() is None:
         return False
     _add_parts(tx, space, invoice)
     return True

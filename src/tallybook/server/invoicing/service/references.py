@@ -1,21 +1,31 @@
-"""What an invoice names must be there, in the same space."""
+"""What an invoice names must be there, in the same space, and be the customer's."""
 
 from collections.abc import Collection
 from dataclasses import replace
 
 from tallybook.server.catalog import service as catalog
+from tallybook.server.invoicing.errors import NotTheCustomers
 from tallybook.server.invoicing.models import Invoice, Line
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
 from tallybook.server.metering.errors import MeterNotFound
 from tallybook.server.storage import Tx
+from tallybook.server.subscriptions import service as subscriptions
 
 
 def check_references(tx: Tx, space: SpaceId, invoice: Invoice) -> Invoice:
     """Return the invoice, the meters and agents of its lines named by their ids.
 
-    Errors: MeterNotFound; AgentNotFound.
+    Errors: SubscriptionNotFound; ContractNotFound; NotTheCustomers; MeterNotFound;
+    AgentNotFound.
     """
+    if invoice.subscription_id is not None:
+        sub = subscriptions.get(tx, space, invoice.subscription_id)
+        _require_own(invoice, sub.customer_id, "subscription")
+    contract_ids = {line.contract_id for line in invoice.lines} | {invoice.contract_id}
+    for contract_id in sorted(filter(None, contract_ids)):
+        agreement = subscriptions.get_contract(tx, space, contract_id)
+        _require_own(invoice, agreement.contract.customer_id, "contract")
     meter_ids = _meters(tx, space, {line.meter_id for line in invoice.lines if line.meter_id})
     agent_ids = {
         ref: catalog.get_agent(tx, space, ref).id
@@ -30,6 +40,11 @@ def check_references(tx: Tx, space: SpaceId, invoice: Invoice) -> Invoice:
         )
 
     return replace(invoice, lines=tuple(resolved(line) for line in invoice.lines))
+
+
+def _require_own(invoice: Invoice, customer_id: str, what: str) -> None:
+    if customer_id != invoice.customer_id:
+        raise NotTheCustomers(what=what)
 
 
 def _meters(tx: Tx, space: SpaceId, refs: Collection[str]) -> dict[str, str]:
