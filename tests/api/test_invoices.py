@@ -360,3 +360,25 @@ def test_an_invoice_explains_itself(api: TestClient, customer: str) -> None:
     assert [line["line_id"] for line in one["lines"]] == [line_id]
     missing = api.get(f"/invoices/{made['id']}/explanation", params={"line_id": "ili_no"})
     assert missing.json()["code"] == "invoice_line_not_found"
+
+
+def test_what_it_names_is_the_customers_own(api: TestClient, customer: str) -> None:
+    plan = {"name": "Pro", "key": "pro"}
+    assert api.post("/plans", json=plan).status_code == 201
+    other = api.post("/customers", json={"name": "B"}).json()["id"]
+    headers = {"Idempotency-Key": "s"}
+    made = api.post("/subscriptions", json={"customer_id": other, "plan": "pro"}, headers=headers)
+    assert made.status_code == 201, made.text
+    sub = made.json()
+    for fields in (
+        {"subscription_id": sub["id"]},
+        {"contract_id": sub["contract_id"]},
+        {"line_items": [{**LINE, "contract_id": sub["contract_id"]}]},
+    ):
+        body = {"line_items": [LINE], **fields}
+        assert create(api, other, **body)["id"]
+        refused = create(api, customer, answered=422, **body)
+        assert "another customer" in refused["detail"]
+    for field in ("subscription_id", "contract_id"):
+        missing = create(api, customer, answered=404, line_items=[LINE], **{field: "x_none"})
+        assert missing["code"].endswith("_not_found")
