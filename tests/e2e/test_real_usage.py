@@ -133,7 +133,7 @@ def test_real_usage_is_imported_billed_and_paid(
     (invoice,) = customer.get_invoices().data
     assert (invoice.status, invoice.total) == ("paid", Decimal("8.46"))
     assert invoice.number
-    assert wallet.refresh_balance().balance == Decimal("1.54")
+    assert wallet.refresh_balance() == Decimal("1.54")
     unpaid = client.invoices.list(customer_external_id="customer-1").data[0]
     assert (unpaid.status, unpaid.amount_due) == ("open", Decimal("8.28"))
     assert server.command("verify").returncode == 0
