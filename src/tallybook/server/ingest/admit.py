@@ -157,7 +157,7 @@ def _taken(event: Event, over_limit: bool) -> Verdict:
     return Verdict(
         "unmatched" if unmatched else "accepted",
         event.idempotency_key,
-        event=replace(event, over_limit=over_limit) if over_limit else event,
+        event=event,
         code=event.reason,
         detail=_WHY[event.reason] if event.reason else None,
         over_limit=over_limit,
@@ -189,6 +189,7 @@ def _with_names(tx: Tx, space: SpaceId, verdicts: Sequence[Verdict], names: Name
         if verdict.event is None
         else replace(
             verdict,
+            event=replace(verdict.event, over_limit=verdict.over_limit),
             meter_key=known.get(verdict.event.meter_id or ""),
             period=periods.get((verdict.event.subscription_id, verdict.event.period)),
         )

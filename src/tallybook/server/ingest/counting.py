@@ -1,13 +1,14 @@
 """Events into counters: locked, counted by the rules, saved, and told where a limit is crossed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import EXACT, ZERO
-from tallybook.server.metering.models import Aggregation, CounterKey
+from tallybook.server.metering.models import Aggregation, CounterKey, Tally
 from tallybook.server.metering.service import counters
 from tallybook.server.storage import Tx, outbox
 
@@ -26,12 +27,12 @@ def add(tx: Tx, space: SpaceId, counted: Sequence[Counted], now: datetime) -> se
         counted,
         before,
         earlier=_earlier(tx, space, counted),
-        fresh_members=_fresh_members(tx, space, counted),
+        fresh_members=fresh_members(tx, space, counted),
     )
     changed = {key: tally for key, tally in counts.after.items() if tally != before[key]}
     counters.save(tx, space, changed)
     for crossing in counts.crossings:
-        _announce(tx, space, crossing, now)
+        announce(tx, space, crossing, now)
     return counts.over_limit
 
 
@@ -39,26 +40,33 @@ def _earlier(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> dict[Counter
     """Return what quota windows had counted in earlier periods."""
     earlier: dict[CounterKey, Decimal] = {}
     for event in counted:
-        quota = event.quota
-        if quota is None or quota.since >= quota.counter.start or quota.counter in earlier:
+        if event.quota is None or event.quota.counter in earlier:
             continue
-        parts = counters.list_windows(
-            tx,
-            space,
-            subscription_id=quota.counter.subscription_id,
-            meter_id=quota.counter.meter_id,
-            window=quota.counter.window,
-            start=quota.since,
-            end=quota.counter.start,
-        )
         total = ZERO
-        for _, tally in parts:
+        for _, tally in earlier_parts(tx, space, event):
             total = EXACT.add(total, tally.figure(event.aggregation))
-        earlier[quota.counter] = total
+        earlier[event.quota.counter] = total
     return earlier
 
 
-def _fresh_members(
+def earlier_parts(tx: Tx, space: SpaceId, event: Counted) -> list[tuple[CounterKey, Tally]]:
+    """Return the counters of an event's quota window that lie in earlier periods."""
+    quota = event.quota
+    if quota is None or quota.since >= quota.counter.start:
+        return []
+    parts = counters.list_windows(
+        tx,
+        space,
+        subscription_id=quota.counter.subscription_id,
+        meter_id=quota.counter.meter_id,
+        window=quota.counter.window,
+        start=quota.since,
+        end=quota.counter.start,
+    )
+    return [(replace(quota.counter, start=start), tally) for start, tally in parts]
+
+
+def fresh_members(
     tx: Tx, space: SpaceId, counted: Sequence[Counted]
 ) -> dict[CounterKey, dict[int, bool]]:
     """Return, of unique_count counters, which events bring a member not seen before."""
@@ -76,7 +84,8 @@ def _fresh_members(
     }
 
 
-def _announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
+def announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
+    """Tell the world that usage has come near a limit, reached it, or is below it again."""
     customer = customers.get(tx, space, crossing.customer_id)
     data = views.limit_crossed(crossing, customer.external_id)
     outbox.append(

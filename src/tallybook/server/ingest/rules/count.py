@@ -57,13 +57,13 @@ def count(
             limited[quota.counter] = event
     for event in limited.values():
         was, used = _used(before, event, earlier), _used(after, event, earlier)
-        counts.crossings += _crossings(event, was, used)
+        counts.crossings += crossings_of(event, was, used)
     for key, tally in after.items():
         after[key] = tallies.changed(before[key], tally)
     return counts
 
 
-def _crossings(event: Counted, was: Decimal, used: Decimal) -> list[Crossing]:
+def crossings_of(event: Counted, was: Decimal, used: Decimal) -> list[Crossing]:
     """Return the limit that was crossed from `was` to `used`, if any was."""
     quota = event.quota
     assert quota is not None

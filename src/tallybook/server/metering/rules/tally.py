@@ -36,3 +36,10 @@ def add_members(tally: Tally, fresh: int, events: int) -> Tally:
 def changed(before: Tally, after: Tally) -> Tally:
     """Return `after` with the next version, or `before` itself when nothing was counted."""
     return before if after == before else replace(after, version=before.version + 1)
+
+
+def recounted(before: Tally, after: Tally) -> Tally:
+    """Return what was counted anew with the next version, or `before` when it came to the same."""
+    if replace(after, version=before.version) == before:
+        return before
+    return replace(after, version=before.version + 1)

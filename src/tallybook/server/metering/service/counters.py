@@ -2,7 +2,8 @@
 
 from tallybook.server.metering.store.counters import (
     add_members,
-    forget,
+    forget_members,
+    list_keys,
     list_windows,
     lock,
     read,
@@ -10,4 +11,13 @@ from tallybook.server.metering.store.counters import (
     scan,
 )
 
-__all__ = ["add_members", "forget", "list_windows", "lock", "read", "save", "scan"]
+__all__ = [
+    "add_members",
+    "forget_members",
+    "list_keys",
+    "list_windows",
+    "lock",
+    "read",
+    "save",
+    "scan",
+]

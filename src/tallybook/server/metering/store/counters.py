@@ -5,10 +5,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, select, tuple_
 
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import ZERO
 from tallybook.server.metering.models import CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
@@ -122,21 +121,18 @@ def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str])
     return list(fresh.values())
 
 
-def forget(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> None:
-    """Empty counters that are about to be counted anew; their versions go on."""
+def forget_members(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> None:
+    """Forget who was counted, for counters that are about to be counted anew."""
     for key in sorted(keys, key=_order):
-        c, m = counters.c, counter_members.c
-        values = {
-            "events": 0,
-            "total": ZERO,
-            "highest": None,
-            "lowest": None,
-            "latest": None,
-            "latest_at": None,
-            "members": 0,
-        }
-        tx.execute(update(counters).where(*_is(c, space, key)).values(values))
-        tx.execute(delete(counter_members).where(*_is(m, space, key)))
+        tx.execute(delete(counter_members).where(*_is(counter_members.c, space, key)))
+
+
+def list_keys(tx: Tx, space: SpaceId, subscription_id: str, *, since: datetime) -> list[CounterKey]:
+    """Return the counters of a subscription that start at `since` or later."""
+    t = counters.c
+    columns = (t.subscription_id, t.meter_id, t.window, t.start)
+    mine = (t.space_id == space, t.subscription_id == subscription_id, t.start >= since)
+    return [_key(row) for row in tx.execute(select(*columns).where(*mine)).mappings()]
 
 
 def _is(columns: Any, space: SpaceId, key: CounterKey) -> tuple[ColumnElement[bool], ...]:

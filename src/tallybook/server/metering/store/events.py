@@ -154,12 +154,11 @@ def find_by_position(tx: Tx, space: SpaceId, position: int) -> Event | None:
     return None if row is None else from_row(row)
 
 
-def mark_over_limit(tx: Tx, space: SpaceId, positions: Iterable[int]) -> None:
+def mark_over_limit(tx: Tx, space: SpaceId, positions: Sequence[int]) -> None:
     t = events.c
-    mine = (t.space_id == space, t.position == bindparam("row"))
-    rows = [{"row": position} for position in positions]
-    if rows:
-        tx.connection.execute(update(events).where(*mine).values(over_limit=1), rows)
+    for start in range(0, len(positions), _CHUNK):
+        mine = (t.space_id == space, t.position.in_(positions[start : start + _CHUNK]))
+        tx.execute(update(events).where(*mine).values(over_limit=1))
 
 
 def _usage(
