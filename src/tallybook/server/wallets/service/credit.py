@@ -31,7 +31,7 @@ from tallybook.server.wallets.rules.units import credits_for, money_of
 from tallybook.server.wallets.store import grants
 
 from . import holding
-from .lookup import earlier, get_or_create, get_transaction
+from .lookup import earlier, get_or_create, get_transaction, keep
 
 
 def top_up(
@@ -79,23 +79,36 @@ def top_up(
     )
     postings: Sequence[Posting] = ()
     if credit_type is CreditType.PURCHASED:
-        payment = payments.create(
-            tx,
-            space,
-            customer_id=wallet.customer_id,
-            amount=money,
-            currency=wallet.currency,
-            source=PaymentSource.TOP_UP,
-            wallet_id=wallet.id,
-            credits=credit_amount,
-            description=description or reference,
-            at=at,
-        )
-        payments.complete(tx, space, payment.id, at=at)
+        payment = _book(tx, space, wallet, money, credit_amount, description or reference, at)
         grant, postings = _paid(grant, money, wallet, payment.id, AccountKind.UNAPPLIED)
     line = _add(tx, space, held, grant, at=at, money=postings)
-    _keep(tx, space, "wallet.top_up", key, fields, line, at)
+    keep(tx, space, "wallet.top_up", key, fields, line)
     return Done(line, held.wallet)
+
+
+def _book(
+    tx: Tx,
+    space: SpaceId,
+    wallet: Wallet,
+    amount: Decimal,
+    credits: Decimal | None,
+    description: str | None,
+    at: datetime,
+) -> Payment:
+    """Record the completed payment of a top-up."""
+    payment = payments.create(
+        tx,
+        space,
+        customer_id=wallet.customer_id,
+        amount=amount,
+        currency=wallet.currency,
+        source=PaymentSource.TOP_UP,
+        wallet_id=wallet.id,
+        credits=credits,
+        description=description,
+        at=at,
+    )
+    return payments.complete(tx, space, payment.id, at=at)
 
 
 def grant_credit(
@@ -150,7 +163,7 @@ def grant_credit(
         metadata=dict(metadata or {}),
     )
     line = _add(tx, space, held, grant, at=at)
-    _keep(tx, space, "wallet.grant", key, fields, line, at)
+    keep(tx, space, "wallet.grant", key, fields, line)
     return Done(line, held.wallet)
 
 
@@ -227,15 +240,9 @@ def give_back(
     the purchased part refundable through that payment. A key that did this before does nothing.
     Errors: WalletNotFound; KeyReused; NoCredits.
     """
-    fields = {
-        "customer_id": customer_id,
-        "currency": currency,
-        "purchased": purchased,
-        "free": free,
-        "wallet_id": wallet_id,
-    }
-    print_ = print_of(fields)
-    done = ledger.find_request(tx, space, operation="wallet.give_back", key=key, fingerprint=print_)
+    operation, asked = "wallet.give_back", (customer_id, currency, purchased, free, wallet_id)
+    print_ = print_of({"asked": asked})
+    done = ledger.find_request(tx, space, operation=operation, key=key, fingerprint=print_)
     if done is not None:
         return [get_transaction(tx, space, transaction_id) for transaction_id in done.split(",")]
     if purchased < 0 or free < 0 or purchased + free == 0:
@@ -258,7 +265,7 @@ def give_back(
     ledger.keep_request(
         tx,
         space,
-        operation="wallet.give_back",
+        operation=operation,
         key=key,
         fingerprint=print_,
         object_id=",".join(line.id for line in lines),
@@ -347,18 +354,3 @@ def _add(
         tx, space, kind="wallet.land_grant", subject_id=grant.id, due_at=grant.effective_at
     )
     return holding.line_of(grant, held.wallet)
-
-
-def _keep(
-    tx: Tx,
-    space: SpaceId,
-    operation: str,
-    key: str,
-    fields: Mapping[str, object],
-    line: Transaction,
-    at: datetime,
-) -> None:
-    print_ = print_of(fields)
-    ledger.keep_request(
-        tx, space, operation=operation, key=key, fingerprint=print_, object_id=line.id, at=at
-    )

@@ -41,7 +41,7 @@ from tallybook.server.wallets.rules.units import credits_to_pay, money_of, value
 from tallybook.server.wallets.store import grants, wallets
 
 from . import holding
-from .lookup import earlier, get, get_transaction
+from .lookup import earlier, get, get_transaction, keep
 
 
 def deduct(
@@ -60,12 +60,8 @@ def deduct(
 
     Errors: WalletNotFound; InsufficientWalletBalance; KeyReused; NotACreditAmount.
     """
-    fields = {
-        "wallet_id": wallet_id,
-        "amount": amount,
-        "description": description,
-        "metadata": dict(metadata or {}),
-    }
+    fields: dict[str, Any] = {"wallet_id": wallet_id, "amount": amount}
+    fields |= {"description": description, "metadata": dict(metadata or {})}
     before = earlier(tx, space, "wallet.deduct", key, fields)
     if before is not None:
         return before
@@ -76,17 +72,12 @@ def deduct(
     wallet, books = held.wallet, Books(held.wallet)
     burns, short = burn_down(list(held.grants.values()), credits, at)
     if short and not wallet.allow_negative_balance:
-        raise InsufficientWalletBalance(
-            required=plain(amount),
-            available=plain(from_micro_units(wallet.balance_micros)),
-            currency=wallet.currency,
-            wallet_id=wallet.id,
-        )
+        raise _insufficient(wallet, amount)
     holding.take(tx, space, held, burns)
-    value, owed = _value(burns), value_of(short, wallet.conversion_rate)
+    owed = value_of(short, wallet.conversion_rate)
     face = value_of(credits, wallet.conversion_rate)
     postings = books.take(burns, AccountKind.SPENT)
-    postings += books.use(face=face - owed, value=value, into=AccountKind.REVENUE)
+    postings += books.use(face=face - owed, value=_value(burns), into=AccountKind.REVENUE)
     postings += [*books.overdraw(short), *books.owe(owed)]
     line = _line(
         wallet,
@@ -110,10 +101,7 @@ def deduct(
         floor_micros=None if wallet.allow_negative_balance else 0,
         overdraft_value_micros=owed,
     )
-    print_ = print_of(fields)
-    ledger.keep_request(
-        tx, space, operation="wallet.deduct", key=key, fingerprint=print_, object_id=line.id, at=at
-    )
+    keep(tx, space, "wallet.deduct", key, fields, line)
     return Done(line, held.wallet)
 
 
@@ -323,6 +311,15 @@ def _return(
             *books.drop(rest),  # less than the smallest part of a credit
         ],
         floor_micros=0,
+    )
+
+
+def _insufficient(wallet: Wallet, credits: Decimal) -> InsufficientWalletBalance:
+    return InsufficientWalletBalance(
+        required=plain(credits),
+        available=plain(from_micro_units(wallet.balance_micros)),
+        currency=wallet.currency,
+        wallet_id=wallet.id,
     )
 
 

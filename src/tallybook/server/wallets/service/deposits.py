@@ -50,20 +50,16 @@ def receive(
     Returns the payment, and whether the key had made it before.
     Errors: CustomerNotFound; DuplicateExternalTransaction; WalletPaymentNeedsInvoice; KeyReused.
     """
-    print_ = print_of(
-        {
-            "customer_id": customer_id,
-            "amount": amount,
-            "currency": currency,
-            "payment_method": payment_method,
-            "payment_date": payment_date,
-            "description": description,
-            "external_transaction_id": external_transaction_id,
-            "status": status,
-            "metadata": dict(metadata or {}),
-        }
-    )
-    before = ledger.find_request(tx, space, operation="payment.create", key=key, fingerprint=print_)
+    about: dict[str, Any] = {
+        "payment_method": payment_method,
+        "payment_date": payment_date,
+        "description": description,
+        "external_transaction_id": external_transaction_id,
+        "metadata": dict(metadata or {}),
+    }
+    asked = {"customer_id": customer_id, "amount": amount, "currency": currency, "status": status}
+    operation, print_ = "payment.create", print_of({**asked, **about})
+    before = ledger.find_request(tx, space, operation=operation, key=key, fingerprint=print_)
     if before is not None:
         return payments.get(tx, space, before), True
     if payment_method is PaymentMethod.WALLET:
@@ -78,17 +74,13 @@ def receive(
         customer_id=customer.id,
         amount=amount,
         currency=currency,
-        payment_method=payment_method,
-        payment_date=payment_date,
-        description=description,
-        external_transaction_id=external_transaction_id,
-        metadata=metadata,
         at=at,
+        **about,
     )
     ledger.keep_request(
         tx,
         space,
-        operation="payment.create",
+        operation=operation,
         key=key,
         fingerprint=print_,
         object_id=payment.id,

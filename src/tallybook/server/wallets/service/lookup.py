@@ -160,6 +160,26 @@ def earlier(
     return Done(line, get(tx, space, line.wallet_id), replayed=True)
 
 
+def keep(
+    tx: Tx,
+    space: SpaceId,
+    operation: str,
+    key: str,
+    fields: Mapping[str, object],
+    line: Transaction,
+) -> None:
+    """Remember for ever what a key did."""
+    ledger.keep_request(
+        tx,
+        space,
+        operation=operation,
+        key=key,
+        fingerprint=print_of(fields),
+        object_id=line.id,
+        at=line.created_at,
+    )
+
+
 def _payable(balance: Balance) -> Decimal:
     wallet = balance.wallet
     credits = max(0, balance.credits_micros)
