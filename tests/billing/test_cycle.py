@@ -186,3 +186,27 @@ def test_usage_taxes_and_currencies_add_up(books: Books) -> None:
         "3.00",
         "22.99",
     )
+
+
+def test_what_was_billed_too_much_becomes_credit_not_a_negative_invoice(books: Books) -> None:
+    books.advance("2026-01-01T00:00:00Z")
+    customer = books.customer()
+    books.meter("seats", "min")
+    books.plan("pro")
+    books.price("pro", "seats", pricing_model="per_unit", unit_price="1")
+    books.wallet(customer, "50")
+    books.subscribe()
+    books.advance("2026-01-20T00:00:00Z")
+    books.use("seats", "9", "2026-01-10T00:00:00Z")
+    books.advance("2026-02-05T00:00:00Z")
+    assert books.wallet(customer)["balance"] == "41.00"
+    books.use("seats", "2", "2026-01-11T00:00:00Z")
+    preview = books.post("/invoices/preview", {"customer_external_id": "acme"})
+    assert preview["amount"] == "0.00"
+    books.advance("2026-03-01T02:00:00Z")
+    second = books.invoices()[1]
+    assert (second["status"], second["total"]) == ("paid", "0.00")
+    assert lines(second) == [("adjustment", "-7.00"), ("adjustment", "7.00")]
+    assert books.wallet(customer)["balance"] == "48.00"
+    books.advance("2026-04-01T02:00:00Z")
+    assert books.wallet(customer)["balance"] == "48.00"

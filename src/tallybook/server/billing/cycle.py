@@ -79,7 +79,7 @@ def work_out_bill(tx: Tx, space: Space, sub: Subscription, cycle: Cycle) -> Bill
         except UncoveredQuantity as error:
             held = error.message
         lines += adjustments(tx, space, sub, timelines, before=cycle.closed.number)
-    return _never_negative(sub, lines, held)
+    return never_negative(sub, lines, held)
 
 
 def _usage(
@@ -154,7 +154,7 @@ def _had_paid_period(tx: Tx, space: Space, sub: Subscription, period: Period) ->
     return not before.is_trial
 
 
-def _never_negative(sub: Subscription, lines: list[NewLine], held: str | None) -> Bill:
+def never_negative(sub: Subscription, lines: list[NewLine], held: str | None) -> Bill:
     """Carry what is below zero to the wallet: an invoice's total is never negative."""
     total = sum(
         (

@@ -13,7 +13,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.models import Period, Subscription
 
-from .cycle import adjustments, taxes_of, terms_of
+from .cycle import adjustments, never_negative, taxes_of, terms_of
 from .errors import SeveralCurrencies
 from .rules.lines import usage_lines
 from .usage import read_usage
@@ -65,7 +65,8 @@ def _lines(tx: Tx, space: Space, sub: Subscription, period: Period) -> list[NewL
     timelines = found.get(sub.customer_id, [])
     usage = read_usage(tx, space, sub, period, terms_of(tx, space, sub, period), timelines)
     lines = [line for part in usage_lines(sub, period, usage).values() for line in part]
-    return [*lines, *adjustments(tx, space, sub, timelines, before=period.number)]
+    lines += adjustments(tx, space, sub, timelines, before=period.number)
+    return list(never_negative(sub, lines, None).lines)
 
 
 def _with_ids(lines: Sequence[NewLine]) -> list[NewLine]:

@@ -23,6 +23,7 @@ from tallybook.server.payments.models import (
 )
 from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
+from tallybook.server.wallets.models import WalletPayment
 
 from .errors import InvoiceCurrencyDiffers, InvoiceOfAnother
 from .standing import review
@@ -68,20 +69,7 @@ def pay_invoice(
         reference=invoice.number,
     )
     for part in parts:
-        payment = payments.create(
-            tx,
-            space,
-            customer_id=invoice.customer_id,
-            amount=part.amount,
-            currency=invoice.currency,
-            source=PaymentSource.INVOICE,
-            payment_method=PaymentMethod.WALLET,
-            invoice_id=invoice.id,
-            contract_id=invoice.contract_id,
-            wallet_id=part.wallet_id,
-            at=at,
-        )
-        payments.complete(tx, space, payment.id, at=at)
+        _book(tx, space, invoice, part, at=at)
     paid = invoicing.apply_payment(tx, space, invoice.id, wanted, at=at)
     ledger.keep_request(
         tx,
@@ -94,6 +82,24 @@ def pay_invoice(
     )
     review(tx, space, paid, at=at)
     return paid, False
+
+
+def _book(tx: Tx, space: SpaceId, invoice: Invoice, part: WalletPayment, *, at: datetime) -> None:
+    """Record what one wallet gave as a completed payment of the invoice."""
+    payment = payments.create(
+        tx,
+        space,
+        customer_id=invoice.customer_id,
+        amount=part.amount,
+        currency=invoice.currency,
+        source=PaymentSource.INVOICE,
+        payment_method=PaymentMethod.WALLET,
+        invoice_id=invoice.id,
+        contract_id=invoice.contract_id,
+        wallet_id=part.wallet_id,
+        at=at,
+    )
+    payments.complete(tx, space, payment.id, at=at)
 
 
 def pay_part(

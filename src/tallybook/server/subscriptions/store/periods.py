@@ -16,7 +16,7 @@ def add(tx: Tx, space: SpaceId, period: Period) -> bool:
     """Store a new period; tell whether its number was free."""
     row = {"space_id": space, **_to_row(period)}
     insert = tx.insert(subscription_periods).values(row).on_conflict_do_nothing()
-    return bool(tx.execute(insert).rowcount)
+    return tx.execute(insert.returning(subscription_periods.c.number)).first() is not None
 
 
 def save(tx: Tx, space: SpaceId, period: Period) -> None:

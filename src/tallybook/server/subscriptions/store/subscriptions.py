@@ -37,7 +37,8 @@ def lock_customer(tx: Tx, space: SpaceId, customer_id: str) -> None:
 def add(tx: Tx, space: SpaceId, sub: Subscription) -> bool:
     """Store a new subscription; tell whether the customer had no live one on the plan."""
     row = {"space_id": space, **_to_row(sub)}
-    return bool(tx.execute(tx.insert(subscriptions).values(row).on_conflict_do_nothing()).rowcount)
+    insert = tx.insert(subscriptions).values(row).on_conflict_do_nothing()
+    return tx.execute(insert.returning(subscriptions.c.id)).first() is not None
 
 
 def save(tx: Tx, space: SpaceId, sub: Subscription, *, expected_version: int) -> bool:

@@ -67,6 +67,7 @@ def _load(
                     is_closed=period.is_closed,
                     contract_version=period.contract_version,
                     terms=terms[row["contract_id"], period.contract_version],
+                    unit_share=period.unit_share,
                 )
                 for period in periods[row["id"]]
             ),
