@@ -35,20 +35,19 @@ from .calls import bearer, check_caller, idempotency_key, json_response
 from .errors import MalformedJson
 from .problems import responses
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _encode = msgspec.json.Encoder().encode
 
 
 class RawRoute(APIRoute):
     """A documented route whose handler reads the request itself: the way of very many events."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint.handle  # type: ignore[attr-defined]
+    def get_route_handler(self) -> Handler:
+        handler: Handler = self.endpoint.handle  # type: ignore[attr-defined]
         return handler
 
 
-def handled_by(
-    handle: Callable[[Request], Coroutine[Any, Any, Response]],
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def handled_by(handle: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let `handle` answer the route that the decorated signature documents."""
 
     def decorate(documented: Callable[..., Any]) -> Callable[..., Any]:

@@ -94,13 +94,11 @@ def enrich(
         reason = "customer_not_found"
     place: Place | None = None
     if reason is None and customer_id is not None and meter is not None:
-        lines = names.timelines.get(customer_id, ())
-        if item.subscription_id is not None and not any(
-            line.id == item.subscription_id for line in lines
-        ):
+        lines, named = names.timelines.get(customer_id, ()), item.subscription_id
+        if named is not None and all(line.id != named for line in lines):
             detail = "the customer has no such subscription"
             return _refused(item, "subscription_not_found", "subscription_id", detail)
-        place = place_of(lines, meter.id, at, subscription_id=item.subscription_id)
+        place = place_of(lines, meter.id, at, subscription_id=named)
     event = Event(
         position=position,
         owner=Owner(customer_id, None if customer_id else item.customer_external_id),

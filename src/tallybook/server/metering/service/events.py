@@ -1,7 +1,6 @@
 """Event rows, for those who take them in and those who look at them."""
 
 from tallybook.server.metering.store.events import (
-    any_for_meter,
     count_by_meter,
     find_by_keys,
     find_by_position,
@@ -22,7 +21,6 @@ from tallybook.server.metering.store.events import (
 )
 
 __all__ = [
-    "any_for_meter",
     "count_by_meter",
     "find_by_keys",
     "find_by_position",

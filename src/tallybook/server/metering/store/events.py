@@ -22,7 +22,8 @@ COLUMNS: Final = tuple(column.name for column in events.columns)
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
 _INSERT_SQLITE: Final = (
-    f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608
+    f"INSERT INTO events ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join('?' * len(COLUMNS))}) "
     "ON CONFLICT (space_id, owner, key) DO NOTHING"
 )
 _POSTGRES_TYPES: Final = {
@@ -323,12 +324,6 @@ def sum_by_meter(
         total = ZERO if row["total"] is None else Decimal(str(row["total"]))
         made.append((meter, group, row["events"], Decimal(plain(total))))
     return made
-
-
-def any_for_meter(tx: Tx, space: SpaceId, meter_id: str) -> bool:
-    t = events.c
-    query = select(t.position).where(t.space_id == space, t.meter == pack(meter_id)).limit(1)
-    return tx.execute(query).first() is not None
 
 
 def _to_values(space: SpaceId, event: Event, *, text_numbers: bool) -> tuple[Any, ...]:
