@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tallybook.server.invoicing import service as invoicing
 from tallybook.server.invoicing.errors import IllegalInvoiceTransition
@@ -28,6 +28,8 @@ from tallybook.server.wallets.models import WalletPayment
 from .errors import InvoiceCurrencyDiffers, InvoiceOfAnother
 from .standing import review
 
+PAY: Final = "invoice.pay"
+
 
 def pay_invoice(
     tx: Tx,
@@ -41,13 +43,13 @@ def pay_invoice(
 ) -> tuple[Invoice, bool]:
     """Pay all that is due (or `amount` of it) from the wallets, or nothing.
 
-    Returns the invoice, and whether this key had paid it before.
+    Returns the invoice, and whether this key had paid before.
     Errors: InvoiceNotFound; IllegalInvoiceTransition (not open); InsufficientWalletBalance;
     WalletNotFound; WalletCurrencyMismatch; KeyReused.
     Source: semantics, choice 24.
     """
-    print_ = print_of({"invoice_id": invoice_id, "wallet_id": wallet_id, "amount": amount})
-    done = ledger.find_request(tx, space, operation="invoice.pay", key=key, fingerprint=print_)
+    print_ = _print_of(invoice_id, wallet_id, amount)
+    done = ledger.find_request(tx, space, operation=PAY, key=key, fingerprint=print_)
     if done is not None:
         return invoicing.get(tx, space, invoice_id), True
     invoice = invoicing.hold(tx, space, invoice_id)
@@ -68,23 +70,28 @@ def pay_invoice(
         invoice_id=invoice.id,
         reference=invoice.number,
     )
-    for part in parts:
-        _book(tx, space, invoice, part, at=at)
+    booked = [_book(tx, space, invoice, part, at=at) for part in parts]
     paid = invoicing.apply_payment(tx, space, invoice.id, wanted, at=at)
     ledger.keep_request(
         tx,
         space,
-        operation="invoice.pay",
+        operation=PAY,
         key=key,
         fingerprint=print_,
-        object_id=invoice.id,
+        object_id=booked[0].id,
         at=at,
     )
     review(tx, space, paid, at=at)
     return paid, False
 
 
-def _book(tx: Tx, space: SpaceId, invoice: Invoice, part: WalletPayment, *, at: datetime) -> None:
+def _print_of(invoice_id: str, wallet_id: str | None, amount: Decimal | None) -> bytes:
+    return print_of({"invoice_id": invoice_id, "wallet_id": wallet_id, "amount": amount})
+
+
+def _book(
+    tx: Tx, space: SpaceId, invoice: Invoice, part: WalletPayment, *, at: datetime
+) -> Payment:
     """Record what one wallet gave as a completed payment of the invoice."""
     payment = payments.create(
         tx,
@@ -99,7 +106,7 @@ def _book(tx: Tx, space: SpaceId, invoice: Invoice, part: WalletPayment, *, at: 
         wallet_id=part.wallet_id,
         at=at,
     )
-    payments.complete(tx, space, payment.id, at=at)
+    return payments.complete(tx, space, payment.id, at=at)
 
 
 def pay_part(
@@ -107,11 +114,14 @@ def pay_part(
 ) -> tuple[Payment, bool]:
     """Pay an amount of an invoice from the wallets; return the payment, and whether it is old.
 
+    Where several wallets gave, each has a payment; this is the first one's.
     Errors: those of `pay_invoice`.
     """
     _, is_old = pay_invoice(tx, space, invoice_id, amount=amount, key=key, at=at)
-    newest = payments.list_for_invoice(tx, space, invoice_id)[-1]
-    return newest, is_old
+    print_ = _print_of(invoice_id, None, amount)
+    payment_id = ledger.find_request(tx, space, operation=PAY, key=key, fingerprint=print_)
+    assert payment_id is not None  # kept by `pay_invoice`
+    return payments.get(tx, space, payment_id), is_old
 
 
 def receive(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -89,6 +89,8 @@ def _run(settings: Settings, path: Path, columns: Columns) -> dict[str, Any]:
         Tallybook(settings.api_key, base_url=_url(settings), max_retries=0, timeout=60) as client,
         _progress(path) as reached,
     ):
+        if columns.meter.startswith("mtr_"):  # by id or by key, a line's idempotency key is one
+            columns = replace(columns, meter=client.meters.get(columns.meter).key)
         sender = Sender(client, totals, output.note, PATIENCE_S)
         try:
             _send_all(read_lines(file, kind, columns.names), columns, seen, sender, totals, reached)

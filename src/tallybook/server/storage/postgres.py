@@ -16,6 +16,7 @@ from .tx import Tx
 T = TypeVar("T")
 TRIES_MAX: Final = 5
 POOL_SIZE: Final = 16
+POOL_TIMEOUT_S: Final = 10  # many writers of one hot row wait for each other here
 _COLLISIONS: Final = {"40001", "40P01"}  # serialization failure, deadlock: nothing was done
 
 
@@ -33,7 +34,7 @@ class PostgresDatabase:
             url,
             pool_size=POOL_SIZE,
             max_overflow=8,
-            pool_timeout=5,
+            pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": "tallybook"},
         )
