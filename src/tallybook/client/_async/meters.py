@@ -28,7 +28,7 @@ class AsyncMeters(AsyncResource):
         *,
         name: str,
         key: str,
-        kind: wire.MeterKind,
+        kind: wire.MeterKind | NotGiven = NOT_GIVEN,
         aggregation: wire.Aggregation | NotGiven = NOT_GIVEN,
         unit_label: str | NotGiven | None = NOT_GIVEN,
         value_field: str | NotGiven | None = NOT_GIVEN,
