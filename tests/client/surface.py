@@ -55,13 +55,18 @@ def methods_of(cls: type) -> Iterator[str]:
 
 def parameters(function: Any) -> str:
     shown = [
-        f"**{typing.get_args(parameter.annotation)[0].__name__}"
+        f"**{_keywords(parameter)}"
         if parameter.kind is parameter.VAR_KEYWORD
         else f"{parameter.name}{'' if parameter.default is parameter.empty else '=…'}"
         for parameter in inspect.signature(function).parameters.values()
         if parameter.name != "self"
     ]
     return f"({', '.join(shown)})"
+
+
+def _keywords(parameter: inspect.Parameter) -> str:
+    unpacked = typing.get_args(parameter.annotation)  # of Unpack[SomeOptions]
+    return str(unpacked[0].__name__ if unpacked else parameter.name)
 
 
 def bound_classes(client: type) -> list[type]:

@@ -40,6 +40,8 @@ from .errors import (
 )
 from .not_given import NOT_GIVEN, NotGiven
 from .responses import APIResponse
+from .tracking import QueueStats
+from .tracking.events import TrackInput
 from .types.agents import (
     ActionValueParams,
     Agent,
@@ -138,6 +140,7 @@ __all__ = [
     "PlanPrice",
     "PriceTerms",
     "PriceTier",
+    "QueueStats",
     "RateLimitError",
     "Refund",
     "ResolvedTerms",
@@ -148,6 +151,7 @@ __all__ = [
     "TaxRate",
     "Tier",
     "Timeout",
+    "TrackInput",
     "UnavailablePlan",
     "UnprocessableEntityError",
     "UnreadableResponseError",

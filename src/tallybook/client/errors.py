@@ -64,11 +64,15 @@ class ClientDisabledError(TallybookError):
 
 
 class DeliveryError(TallybookError):
-    """Events that were not delivered; `events` holds them."""
+    """Events that were not delivered: `events` holds them, `reason` says why in one word.
 
-    def __init__(self, message: str, *, events: Sequence[Any] = ()) -> None:
+    `__cause__` is the error of the last try, where there was one.
+    """
+
+    def __init__(self, message: str, *, events: Sequence[Any] = (), reason: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.reason = str(reason)
         self.events = list(events)
 
 

@@ -1,12 +1,15 @@
 """What a client is built with, and what a single call may change."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict, get_args
 from urllib.parse import urlsplit
 
 import httpx2
+
+from tallybook.wire.limits import BATCH_EVENTS_MAX
 
 from .errors import ConfigurationError, DeliveryError
 
@@ -15,11 +18,20 @@ DEFAULT_BASE_URL: Final = "http://127.0.0.1:8787"
 DEFAULT_TIMEOUT_S: Final = 15.0
 CONNECT_TIMEOUT_S: Final = 5.0
 DEFAULT_MAX_RETRIES: Final = 3
+DEFAULT_FLUSH_AT: Final = 20
+DEFAULT_FLUSH_INTERVAL_S: Final = 10.0
+DEFAULT_MAX_BATCH_SIZE: Final = 100
+DEFAULT_MAX_QUEUE_SIZE: Final = 1000
+DEFAULT_SHUTDOWN_TIMEOUT_S: Final = 30.0
+DEFAULT_REQUEST_TIMEOUT_S: Final = 10.0
 
 TimeoutInput = float | httpx2.Timeout | None
 """Seconds, of which at most five to connect; None waits for ever."""
 Headers = Mapping[str, str]
 OnError = Callable[[DeliveryError], None]
+OnOverflow = Literal["drop_oldest", "drop_newest", "block", "raise"]
+Redact = Callable[[dict[str, Any]], dict[str, Any] | None]
+"""Is given a tracked event before it is queued; returns what may be sent, None for nothing."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -65,6 +77,15 @@ class ClientOptions:
     default_headers: Headers = field(default_factory=dict, repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
     project_id: str | None = None
+    flush_at: int = DEFAULT_FLUSH_AT
+    flush_interval: float = DEFAULT_FLUSH_INTERVAL_S  # 0: no timer
+    max_batch_size: int = DEFAULT_MAX_BATCH_SIZE
+    max_queue_size: int = DEFAULT_MAX_QUEUE_SIZE
+    on_overflow: OnOverflow = "drop_oldest"
+    shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT_S
+    request_timeout: TimeoutInput = DEFAULT_REQUEST_TIMEOUT_S  # of a batch of tracked events
+    spool: str | os.PathLike[str] | None = None
+    redact: Redact | None = None
 
     @classmethod
     def resolve(
@@ -89,6 +110,15 @@ class ClientOptions:
     def __post_init__(self) -> None:
         check_max_retries(self.max_retries)
         to_timeout(self.timeout)
+        to_timeout(self.request_timeout)
+        check_count("flush_at", self.flush_at)
+        check_count("max_batch_size", self.max_batch_size, most=BATCH_EVENTS_MAX)
+        check_count("max_queue_size", self.max_queue_size)
+        check_seconds("flush_interval", self.flush_interval)
+        check_seconds("shutdown_timeout", self.shutdown_timeout)
+        if self.on_overflow not in get_args(OnOverflow):
+            known = ", ".join(get_args(OnOverflow))
+            raise ConfigurationError(f"on_overflow must be one of {known}")
 
     @property
     def api_url(self) -> str:
@@ -104,6 +134,21 @@ def to_timeout(value: TimeoutInput) -> httpx2.Timeout:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ConfigurationError(f"timeout must be seconds above 0, or None; not {value!r}")
     return httpx2.Timeout(value, connect=min(value, CONNECT_TIMEOUT_S))
+
+
+def check_count(name: str, value: int, *, most: int | None = None) -> None:
+    """Errors: ConfigurationError."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < 1 or (most is not None and value > most):
+        bound = "1 or more" if most is None else f"1 to {most}"
+        raise ConfigurationError(f"{name} must be a whole number, {bound}; not {value!r}")
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Errors: ConfigurationError."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{name} must be seconds, 0 or more; not {value!r}")
 
 
 def check_max_retries(value: int) -> int:

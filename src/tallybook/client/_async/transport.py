@@ -19,6 +19,8 @@ from tallybook.client.log import log_failure, log_response
 from tallybook.client.options import ClientOptions
 from tallybook.client.retries import next_delay_s
 
+_of_parents: list[httpx2.AsyncClient] = []
+
 
 class AsyncTransport:
     """Sends calls over one pool of connections. `sleep` and `chance` can be replaced."""
@@ -77,6 +79,12 @@ class AsyncTransport:
         if response.is_success:
             return response
         raise error_from_response(response)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent: two processes on one would mix their answers."""
+        if self.owned:
+            _of_parents.append(self.http)  # collected, it would close what the parent uses
+            self.http = httpx2.AsyncClient()
 
     async def close(self) -> None:
         if self.owned:

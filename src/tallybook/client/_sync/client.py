@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
@@ -11,11 +12,19 @@ from tallybook.client.errors import ConfigurationError
 from tallybook.client.log import show_debug
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import (
+    DEFAULT_FLUSH_AT,
+    DEFAULT_FLUSH_INTERVAL_S,
+    DEFAULT_MAX_BATCH_SIZE,
+    DEFAULT_MAX_QUEUE_SIZE,
     DEFAULT_MAX_RETRIES,
+    DEFAULT_REQUEST_TIMEOUT_S,
+    DEFAULT_SHUTDOWN_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
     ClientOptions,
     Headers,
     OnError,
+    OnOverflow,
+    Redact,
     TimeoutInput,
 )
 
@@ -32,12 +41,13 @@ from .plans import Plans
 from .pricing import Pricing
 from .subscriptions import Subscriptions
 from .test_clock import TestClockResource
+from .tracking import Tracking
 from .transport import Transport
 from .usage import Usage
 from .wallets import Wallets
 
 
-class Tallybook:
+class Tallybook(Tracking):
     """A project's customers, catalog, usage and invoices, over HTTP.
 
     Errors: ConfigurationError, for options that cannot work; an empty key above all.
@@ -60,6 +70,15 @@ class Tallybook:
         default_headers: Headers | None = None,
         webhook_secret: str | None = None,
         project_id: str | None = None,
+        flush_at: int = DEFAULT_FLUSH_AT,
+        flush_interval: float = DEFAULT_FLUSH_INTERVAL_S,
+        max_batch_size: int = DEFAULT_MAX_BATCH_SIZE,
+        max_queue_size: int = DEFAULT_MAX_QUEUE_SIZE,
+        on_overflow: OnOverflow = "drop_oldest",
+        shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT_S,
+        request_timeout: TimeoutInput = DEFAULT_REQUEST_TIMEOUT_S,
+        spool: str | PathLike[str] | None = None,
+        redact: Redact | None = None,
     ) -> None:
         self.options = ClientOptions.resolve(
             api_key=api_key,
@@ -72,12 +91,22 @@ class Tallybook:
             default_headers=dict(default_headers or {}),
             webhook_secret=webhook_secret,
             project_id=project_id,
+            flush_at=flush_at,
+            flush_interval=flush_interval,
+            max_batch_size=max_batch_size,
+            max_queue_size=max_queue_size,
+            on_overflow=on_overflow,
+            shutdown_timeout=shutdown_timeout,
+            request_timeout=request_timeout,
+            spool=spool,
+            redact=redact,
         )
         if http_client is not None and not isinstance(http_client, httpx2.Client):
             raise ConfigurationError("http_client must be an httpx2.Client")
         show_debug(self.options)
         owned = http_client is None
         self.transport = Transport(http_client or httpx2.Client(), owned=owned)
+        self._start_tracking()
 
     @cached_property
     def customers(self) -> Customers:
@@ -151,7 +180,7 @@ class Tallybook:
         webhook_secret: str | NotGiven | None = NOT_GIVEN,
         project_id: str | NotGiven | None = NOT_GIVEN,
     ) -> Self:
-        """Return a client with these options changed, on the same connections."""
+        """Return a client with these options changed, on the same connections and queue."""
         changed = given(
             timeout=timeout,
             max_retries=max_retries,
@@ -166,11 +195,13 @@ class Tallybook:
         other.options = replace(self.options, **changed)
         show_debug(other.options)
         other.transport = self.transport.shared()
+        other._tracker = self._tracker
         return other
 
     def close(self) -> None:
-        """Close the connections, unless they came with http_client or are another client's."""
-        self.transport.close()
+        """Shut down, unless the queue and the connections are another client's."""
+        if self._tracker.client is self:
+            self.shutdown()
 
     def __enter__(self) -> Self:
         return self

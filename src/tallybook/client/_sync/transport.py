@@ -18,6 +18,8 @@ from tallybook.client.log import log_failure, log_response
 from tallybook.client.options import ClientOptions
 from tallybook.client.retries import next_delay_s
 
+_of_parents: list[httpx2.Client] = []
+
 
 class Transport:
     """Sends calls over one pool of connections. `sleep` and `chance` can be replaced."""
@@ -76,6 +78,12 @@ class Transport:
         if response.is_success:
             return response
         raise error_from_response(response)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent: two processes on one would mix their answers."""
+        if self.owned:
+            _of_parents.append(self.http)  # collected, it would close what the parent uses
+            self.http = httpx2.Client()
 
     def close(self) -> None:
         if self.owned:

@@ -1,0 +1,125 @@
+"""What a client tracks: events that are queued and sent in batches, or sent at once."""
+
+from collections.abc import Mapping
+from typing import Any, Unpack, cast
+
+from tallybook.client.encoding import Json
+from tallybook.client.options import ClientOptions
+from tallybook.client.tracking import AsyncTracker, EngineOptions, QueueOptions, QueueStats
+from tallybook.client.tracking.events import (
+    CALL_FIELDS,
+    ImmediateInput,
+    ImmediateTypedInput,
+    TrackInput,
+    TrackTypedInput,
+)
+from tallybook.client.tracking.models import add_up
+from tallybook.client.types.usage import BatchResult
+
+from .resources import AsyncResource
+from .transport import AsyncTransport
+
+
+class AsyncTracking:
+    """The part of a client that tracks."""
+
+    options: ClientOptions
+    transport: AsyncTransport
+    _tracker: AsyncTracker
+
+    def _start_tracking(self) -> None:
+        options = self.options
+        queue = QueueOptions(
+            flush_at=options.flush_at,
+            flush_interval_s=options.flush_interval,
+            max_batch_size=options.max_batch_size,
+            max_queue_size=options.max_queue_size,
+            max_retries=options.max_retries,
+            on_overflow=options.on_overflow,
+        )
+        engine = EngineOptions(
+            queue=queue,
+            on_error=options.on_error,
+            spool=options.spool,
+            shutdown_timeout_s=options.shutdown_timeout,
+        )
+        self._tracker = AsyncTracker(self, engine)
+
+    def track(self, **event: Unpack[TrackInput]) -> None:
+        """Queue one use of something, and return at once.
+
+        Never raises, unless `on_overflow` says so: an event that cannot be sent is counted and
+        handed to `on_error`. Its key and its time are of this moment, however late it is sent.
+        """
+        self._tracker.track(event, disabled=self.options.disabled)
+
+    def track_task(self, **event: Unpack[TrackTypedInput]) -> None:
+        """Queue a task of an agent, as `track`."""
+        self._track_typed("task", event)
+
+    def track_workflow(self, **event: Unpack[TrackTypedInput]) -> None:
+        """Queue a workflow of an agent, as `track`."""
+        self._track_typed("workflow", event)
+
+    def track_outcome(self, **event: Unpack[TrackTypedInput]) -> None:
+        """Queue an outcome of an agent, as `track`."""
+        self._track_typed("outcome", event)
+
+    async def track_immediate(self, **event: Unpack[ImmediateInput]) -> BatchResult:
+        """Send one use of something now, and return what became of it.
+
+        For processes that may end any moment. Errors: APIError, TypeError, ValueError.
+        """
+        return await self._track_now(event)
+
+    async def track_task_immediate(self, **event: Unpack[ImmediateTypedInput]) -> BatchResult:
+        """Send a task of an agent now, as `track_immediate`."""
+        return await self._track_now({**event, "action_type": "task"})
+
+    async def track_workflow_immediate(self, **event: Unpack[ImmediateTypedInput]) -> BatchResult:
+        """Send a workflow of an agent now, as `track_immediate`."""
+        return await self._track_now({**event, "action_type": "workflow"})
+
+    async def track_outcome_immediate(self, **event: Unpack[ImmediateTypedInput]) -> BatchResult:
+        """Send an outcome of an agent now, as `track_immediate`."""
+        return await self._track_now({**event, "action_type": "outcome"})
+
+    def register(self, attributes: Mapping[str, Json] | None = None, /, **more: Json) -> None:
+        """Add these attributes to every event tracked from now on; an event's own ones win."""
+        self._tracker.register({**(attributes or {}), **more})
+
+    def unregister(self, key: str) -> None:
+        """Stop adding this attribute."""
+        self._tracker.unregister(key)
+
+    async def flush(self, timeout: float | None = None) -> BatchResult | None:
+        """Send what is queued now, and return what became of it; None if nothing was.
+
+        Waits for `timeout` seconds at most, else for `shutdown_timeout`. What still waits then
+        is told as `retry`, and stays queued.
+        """
+        return await self._tracker.flush(timeout)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Send what is queued, for `timeout` seconds at most, and close. May be called again."""
+        await self._tracker.shutdown(timeout)
+        await self.transport.close()
+
+    def queue_stats(self) -> QueueStats:
+        """Return the numbers of the queue: what waits, what was sent, what was dropped and why."""
+        return self._tracker.stats()
+
+    def _track_typed(self, action_type: str, event: Mapping[str, Any]) -> None:
+        given = {"action_type": action_type}
+        self._tracker.track({**given, **event}, disabled=self.options.disabled)
+
+    async def _track_now(self, event: Mapping[str, Any]) -> BatchResult:
+        if self.options.disabled:
+            return add_up([])
+        options = {name: value for name, value in event.items() if name in CALL_FIELDS}
+        given = {name: value for name, value in event.items() if name not in CALL_FIELDS}
+        body = self._tracker.write_one(given)
+        if body is None:  # redacted
+            return add_up([])
+        resource = AsyncResource(cast("Any", self))
+        return await resource._write("POST", "/events/batch", BatchResult, options, body)
