@@ -78,7 +78,9 @@ class Books:
 
     def invoices(self, **params: Any) -> list[Any]:
         params = {"order": "asc", **params}
-        return [self.get(f"/invoices/{one['id']}") for one in self.get("/invoices", **params)["data"]]
+        return [
+            self.get(f"/invoices/{one['id']}") for one in self.get("/invoices", **params)["data"]
+        ]
 
 
 @pytest.fixture
@@ -87,5 +89,3 @@ def books(db: Database, home: Home) -> Iterator[Books]:
     headers = {"Authorization": f"Bearer {home.test_key}"}
     with TestClient(app, base_url="http://testserver/api/v1", headers=headers) as http:
         yield Books(http)
-
-

@@ -5,8 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from tallybook.server.billing.cancel import cancel
 from tallybook.server.billing.renew import schedule_next
 from tallybook.server.billing.subscribe import begin_billing, subscribe
+from tallybook.server.billing.suspend import resume, suspend
 from tallybook.server.catalog.errors import (
     MarketNotFound,
     PlanNotActive,
@@ -33,6 +35,7 @@ from tallybook.wire.base import Page, Ref, start_of
 
 from .bodies import StrictRoute
 from .calls import Read, Write, WriteCall
+from .cancels import cancel_order, refund_view
 from .contract_terms import negotiated, overrides
 from .listing import page_of
 from .pages import Paging, page_request
@@ -204,9 +207,9 @@ def suspend_contract(contract_id: str, write: Write, body: wire.Suspend | None =
 
     def work(tx: Tx) -> wire.Contract:
         contract = subscriptions.get_contract(tx, write.space, contract_id)
-        subscriptions.suspend(
+        suspend(
             tx,
-            write.space,
+            write.where,
             contract.subscription.id,
             reason=given.reason,
             resume_at=_resume_at(given.resume_date, write),
@@ -229,15 +232,37 @@ def resume_contract(contract_id: str, write: Write, body: wire.Resume | None = N
 
     def work(tx: Tx) -> wire.Contract:
         contract = subscriptions.get_contract(tx, write.space, contract_id)
-        subscriptions.resume(
+        resume(
             tx,
-            write.space,
+            write.where,
             contract.subscription.id,
             reason=given.reason,
             resume_at=_resume_at(given.resume_date, write),
             at=write.now,
         )
         return _shown(tx, write, contract_id)
+
+    return write(work)
+
+
+@router.post(
+    "/{contract_id}/cancel",
+    response_model=wire.ContractCancellation,
+    responses=responses(ContractNotFound, IllegalTransition),
+    operation_id="contracts.cancel",
+)
+def cancel_contract(contract_id: str, write: Write, body: wire.Cancel | None = None) -> Response:
+    """Cancel the contract's subscription, at the end of the period or at once."""
+    order = cancel_order(body or wire.Cancel())
+
+    def work(tx: Tx) -> wire.ContractCancellation:
+        contract = subscriptions.get_contract(tx, write.space, contract_id)
+        done = cancel(tx, write.where, contract.subscription.id, order, at=write.now)
+        return wire.ContractCancellation(
+            contract=_shown(tx, write, contract_id),
+            refund=refund_view(done),
+            final_invoice_id=done.final_invoice_id,
+        )
 
     return write(work)
 

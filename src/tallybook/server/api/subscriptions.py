@@ -4,7 +4,16 @@ from datetime import date, datetime
 
 from fastapi import APIRouter, Response
 
+from tallybook.server.billing.cancel import cancel
+from tallybook.server.billing.change_plan import (
+    PlanChanged,
+    PlanOrder,
+    change_plan,
+    preview_change,
+)
+from tallybook.server.billing.errors import PlanCurrencyDiffers
 from tallybook.server.billing.subscribe import subscribe
+from tallybook.server.billing.suspend import resume, suspend
 from tallybook.server.catalog.errors import (
     MarketNotFound,
     PlanNotActive,
@@ -25,12 +34,14 @@ from tallybook.server.subscriptions.errors import (
     TrialAlreadyUsed,
 )
 from tallybook.server.subscriptions.models import CollectionMethod, Opening, Order
+from tallybook.server.wallets.errors import InsufficientWalletBalance
 from tallybook.wire import contracts as contract_wire
 from tallybook.wire import subscriptions as wire
 from tallybook.wire.base import Page, Ref, end_of, start_of
 
 from .bodies import StrictRoute
 from .calls import Read, Write
+from .cancels import cancel_order, refund_view
 from .contract_terms import negotiated
 from .listing import page_of
 from .pages import Paging, page_request, whole_page
@@ -233,9 +244,9 @@ def suspend_subscription(
     given = body or contract_wire.Suspend()
 
     def work(tx: Tx) -> wire.Subscription:
-        sub = subscriptions.suspend(
+        sub = suspend(
             tx,
-            write.space,
+            write.where,
             subscription_id,
             reason=given.reason,
             resume_at=_start(given.resume_date, write.where),
@@ -259,9 +270,9 @@ def resume_subscription(
     given = body or contract_wire.Resume()
 
     def work(tx: Tx) -> wire.Subscription:
-        sub = subscriptions.resume(
+        sub = resume(
             tx,
-            write.space,
+            write.where,
             subscription_id,
             reason=given.reason,
             resume_at=_start(given.resume_date, write.where),
@@ -270,3 +281,78 @@ def resume_subscription(
         return views.to_wire(sub)
 
     return write(work)
+
+
+@router.post(
+    "/subscriptions/{subscription_id}/cancel",
+    response_model=wire.Cancellation,
+    responses=responses(SubscriptionNotFound, IllegalTransition),
+    operation_id="subscriptions.cancel",
+)
+def cancel_subscription(
+    subscription_id: str, write: Write, body: contract_wire.Cancel | None = None
+) -> Response:
+    """Cancel at the end of the period, or at once; usage so far goes on a final invoice."""
+    order = cancel_order(body or contract_wire.Cancel())
+
+    def work(tx: Tx) -> wire.Cancellation:
+        done = cancel(tx, write.where, subscription_id, order, at=write.now)
+        return wire.Cancellation(
+            subscription=views.to_wire(done.subscription),
+            refund=refund_view(done),
+            final_invoice_id=done.final_invoice_id,
+        )
+
+    return write(work)
+
+
+@router.post(
+    "/subscriptions/{subscription_id}/change-plan",
+    response_model=wire.PlanChange,
+    responses=responses(
+        SubscriptionNotFound,
+        PlanNotFound,
+        MarketNotFound,
+        PlanNotActive,
+        PriceNotConfigured,
+        PlanCurrencyDiffers,
+        AlreadySubscribed,
+        IllegalTransition,
+        InsufficientWalletBalance,
+    ),
+    operation_id="subscriptions.change_plan",
+)
+def change_subscription_plan(
+    subscription_id: str, body: wire.PlanChangeRequest, write: Write
+) -> Response:
+    """Change the plan: at once within the billing period, another one with the next period."""
+    period = body.billing_period
+    order = PlanOrder(
+        plan=body.new_plan,
+        billing_period=None if period is None else BillingPeriod(period),
+        market=body.market,
+        at_once=body.timing == "immediate",
+    )
+
+    def work(tx: Tx) -> wire.PlanChange:
+        do = preview_change if body.preview else change_plan
+        return _plan_change(do(tx, write.where, subscription_id, order, at=write.now))
+
+    return write(work)
+
+
+def _plan_change(done: PlanChanged) -> wire.PlanChange:
+    cost, scheduled = done.proration, done.scheduled
+    return wire.PlanChange(
+        subscription=views.to_wire(done.subscription),
+        proration=None
+        if cost is None
+        else wire.Proration(
+            net_adjustment=cost.net_adjustment,
+            prepaid_refund=cost.prepaid_refund,
+            new_plan_charge=cost.new_plan_charge,
+            usage_charges=cost.usage_charges,
+            currency=cost.currency,
+        ),
+        scheduled_change=None if scheduled is None else views.change_to_wire(scheduled),
+    )

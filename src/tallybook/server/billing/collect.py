@@ -10,7 +10,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets.errors import InsufficientWalletBalance
 
-from .standing import review
+from .standing import hold_with_subscriptions, review
 from .take_payment import pay_invoice
 
 
@@ -55,7 +55,8 @@ def retry_open(
 
 def fall_due(tx: Tx, space: Space, invoice_id: str, _due_at: datetime, now: datetime) -> None:
     """An open invoice has reached its due date: one more try, then it is past due."""
-    invoice = invoicing.get(tx, space.id, invoice_id)
+    found = invoicing.get(tx, space.id, invoice_id)
+    invoice = hold_with_subscriptions(tx, space.id, [found])[invoice_id]
     if invoice.status is not InvoiceStatus.OPEN:
         return
     automatic = invoice.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY

@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tallybook.server.invoicing import service as invoicing
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets.models import Done
 
 from .collect import retry_open
+from .standing import hold_payable
 
 
 def top_up(
@@ -38,11 +38,7 @@ def grant_credit(
 def _hold_open(tx: Tx, space: SpaceId, wallet_id: str) -> None:
     """Hold what may be paid before the wallet, in the order in which `pay_invoice` does."""
     wallet = wallets.get(tx, space, wallet_id)
-    payable = invoicing.list_payable(
-        tx, space, customer_id=wallet.customer_id, currency=wallet.currency
-    )
-    for invoice_id in sorted(invoice.id for invoice in payable):
-        invoicing.hold(tx, space, invoice_id)
+    hold_payable(tx, space, wallet.customer_id, wallet.currency)
 
 
 def _collected(tx: Tx, space: SpaceId, done: Done, at: datetime) -> Done:

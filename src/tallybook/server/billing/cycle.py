@@ -36,7 +36,7 @@ class Cycle:
     """One boundary: the period that opens there, the one that closed, and what it is called."""
 
     kind: InvoiceType
-    number: int  # of the opening period; of a final invoice the closed one's
+    number: int  # of the opening period; of a final invoice the closed one's; of adjustments free
     opening: Period | None
     closed: Period | None
 
@@ -79,6 +79,8 @@ def work_out_bill(tx: Tx, space: Space, sub: Subscription, cycle: Cycle) -> Bill
         except UncoveredQuantity as error:
             held = error.message
         lines += adjustments(tx, space, sub, timelines, before=cycle.closed.number)
+    elif cycle.kind is InvoiceType.ADJUSTMENT:
+        lines += adjustments(tx, space, sub, timelines, before=cycle.number + 1)
     return never_negative(sub, lines, held)
 
 
@@ -137,6 +139,7 @@ def _invoice_that_billed(tx: Tx, space: Space, sub: Subscription, period: Period
     """The invoice on which a closed period's usage went: the next cycle's, or the final one."""
     for number, kind in (
         (period.number + 1, InvoiceType.CYCLE),
+        (period.number + 1, InvoiceType.CHANGE),
         (period.number, InvoiceType.FINAL),
     ):
         found = invoicing.find_generated(
@@ -201,6 +204,7 @@ def draft(
             held_reason=bill.held_reason,
         )
     spans = [period for period in (cycle.closed, cycle.opening) if period is not None]
+    spans = spans or [subscriptions.get_current_period(tx, space.id, sub)]
     return invoicing.create_generated(
         tx,
         space.id,

@@ -19,3 +19,9 @@ class SeveralCurrencies(InvalidInput):
     """The customer owes in {currencies}: name a contract_id to preview one of them."""
 
     code = "several_currencies"
+
+
+class PlanCurrencyDiffers(InvalidInput):
+    """The subscription is in {currency}, the plan's price in {plan_currency}."""
+
+    code = "currency_mismatch"

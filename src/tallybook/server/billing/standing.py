@@ -1,5 +1,6 @@
 """Whether a subscription is past due: what its unpaid invoices say."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from tallybook.server.invoicing import service as invoicing
@@ -8,6 +9,25 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.models import Action, Status
+
+
+def hold_with_subscriptions(
+    tx: Tx, space: SpaceId, invoices: Iterable[Invoice]
+) -> dict[str, Invoice]:
+    """Hold what money may move: the subscriptions, then the invoices, each in order of ids.
+
+    Renewals hold their subscription before its invoices and wallets, so everybody does.
+    """
+    found = {invoice.id: invoice for invoice in invoices}
+    for sub_id in sorted({one.subscription_id or "" for one in found.values()} - {""}):
+        subscriptions.get(tx, space, sub_id, lock=True)
+    return {invoice_id: invoicing.hold(tx, space, invoice_id) for invoice_id in sorted(found)}
+
+
+def hold_payable(tx: Tx, space: SpaceId, customer_id: str, currency: str) -> None:
+    """Hold what new credit may pay."""
+    payable = invoicing.list_payable(tx, space, customer_id=customer_id, currency=currency)
+    hold_with_subscriptions(tx, space, payable)
 
 
 def review(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> None:

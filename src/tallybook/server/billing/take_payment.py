@@ -26,7 +26,7 @@ from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets.models import WalletPayment
 
 from .errors import InvoiceCurrencyDiffers, InvoiceOfAnother
-from .standing import review
+from .standing import hold_payable, hold_with_subscriptions, review
 
 PAY: Final = "invoice.pay"
 
@@ -52,7 +52,7 @@ def pay_invoice(
     done = ledger.find_request(tx, space, operation=PAY, key=key, fingerprint=print_)
     if done is not None:
         return invoicing.get(tx, space, invoice_id), True
-    invoice = invoicing.hold(tx, space, invoice_id)
+    invoice = _hold(tx, space, invoice_id)
     if invoice.status not in PAYABLE:
         raise IllegalInvoiceTransition(
             invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
@@ -159,7 +159,7 @@ def receive(
     before = ledger.find_request(tx, space, operation="payment.create", key=key, fingerprint=print_)
     if before is not None:
         return payments.get(tx, space, before), True
-    invoice = invoicing.hold(tx, space, invoice_id)
+    invoice = _hold(tx, space, invoice_id)
     if invoice.customer_id != customer_id:
         raise InvoiceOfAnother(invoice_id=invoice_id, customer_id=customer_id)
     if currency is not None and currency != invoice.currency:
@@ -211,18 +211,26 @@ def set_status(
     """
     before = payments.get(tx, space, payment_id)
     if before.invoice_id is None:
+        if status is PaymentStatus.COMPLETED:
+            hold_payable(tx, space, before.customer_id, before.currency)
         payment = wallets.set_status(tx, space, payment_id, status, reason=reason, at=at)
         if payment.status is PaymentStatus.COMPLETED and before.status is not payment.status:
             from .collect import retry_open
 
             retry_open(tx, space, payment.customer_id, payment.currency, at=at)
         return payment
-    invoice = invoicing.hold(tx, space, before.invoice_id)
+    invoice = _hold(tx, space, before.invoice_id)
     before = payments.lock(tx, space, payment_id)
     payment = payments.go_to(tx, space, payment_id, status, reason=reason, at=at)
     if payment.status is PaymentStatus.COMPLETED and before.status is not payment.status:
         _apply(tx, space, payment, invoice, at=at)
     return payment
+
+
+def _hold(tx: Tx, space: SpaceId, invoice_id: str) -> Invoice:
+    """Hold an invoice, its subscription before it. Errors: InvoiceNotFound."""
+    invoice = invoicing.get(tx, space, invoice_id)
+    return hold_with_subscriptions(tx, space, [invoice])[invoice_id]
 
 
 def _apply(tx: Tx, space: SpaceId, payment: Payment, invoice: Invoice, *, at: datetime) -> None:

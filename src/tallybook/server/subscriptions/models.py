@@ -170,6 +170,17 @@ class Period:
         """How much of its cycle the period is: 1 when it is whole."""
         return self.cycle.share_after(self.start) - self.cycle.share_after(self.end)
 
+    @property
+    def unit_share(self) -> Fraction:
+        """The share of its included units that the period grants (semantics, choice 8).
+
+        After a change of terms in mid-cycle they are those for the rest of the cycle; a start in
+        mid-cycle grants them whole.
+        """
+        if self.number == 0 or self.start <= self.cycle_start:
+            return Fraction(1)
+        return self.cycle.share_after(self.start)
+
 
 class VersionReason(StrEnum):
     """Why a version of a contract was written."""
@@ -277,6 +288,7 @@ class TimelinePeriod:
     is_closed: bool
     contract_version: int
     terms: Terms
+    unit_share: Fraction = Fraction(1)  # of the included units of its windows
 
     def contains(self, at: datetime) -> bool:
         return self.start <= at < self.end

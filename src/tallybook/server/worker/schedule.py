@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from tallybook.server.billing import collect, renew
+from tallybook.server.billing import cancel, collect, renew, suspend
 from tallybook.server.identity.models import Space
 from tallybook.server.invoicing.models import WORK_DUE
 from tallybook.server.storage import Tx
@@ -25,6 +25,10 @@ def _land_grant(tx: Tx, space: Space, grant_id: str, _due_at: datetime, now: dat
 KINDS: Final[Mapping[str, Work]] = {
     renew.PERIOD_END: renew.end_period,  # a billing period or a trial ends
     renew.START: renew.start,  # a scheduled subscription begins
+    renew.TRIAL_ENDING: renew.tell_trial_ending,  # a trial ends in three days
+    renew.RESUME: suspend.resume_due,  # the resume date of a suspended subscription
+    cancel.CANCEL: cancel.cancel_due,  # a cancel takes effect
+    renew.ADJUST: renew.adjust_ended,  # a day of late usage of an ended subscription is over
     renew.FINALIZE: renew.finalize_cycle,  # the grace for late usage is over
     WORK_DUE: collect.fall_due,  # an open invoice is due
     "wallet.expire_grant": _expire_grant,

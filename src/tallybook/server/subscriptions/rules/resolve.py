@@ -10,7 +10,10 @@ from decimal import Decimal
 
 from tallybook.server.catalog.models import MeterTerms
 from tallybook.server.kernel.money import EXACT
+from tallybook.server.rating.models import QuotaWindow
 from tallybook.server.subscriptions.models import Timeline, TimelinePeriod
+
+from .proration import prorate_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,16 @@ def find_paying(
         wanted = not is_addition if subscription_id is None else timeline.id == subscription_id
         if wanted:
             adding = [a for a in running if a[1].terms.parent_plan_id == period.terms.plan_id]
-            included = meter.shape.included_units
-            for _, _, added in adding:
-                included = EXACT.add(included, added.shape.included_units)
+            included = _included(period, meter)
+            for _, added_period, added in adding:
+                included = EXACT.add(included, _included(added_period, added))
             return Paying(timeline, period, meter, included, tuple(a[0] for a in adding))
     return None
+
+
+def _included(period: TimelinePeriod, meter: MeterTerms) -> Decimal:
+    """Return the units that a window of the period grants (semantics, choice 8)."""
+    units, share = meter.shape.included_units, period.unit_share
+    if share == 1 or meter.shape.event_quota_window is not QuotaWindow.BILLING_PERIOD:
+        return units
+    return prorate_units(units, share)

@@ -17,6 +17,7 @@ from .lookup import (
     list_of,
     list_page,
     list_transactions,
+    purchased_in_payments,
     totals,
     transaction_from_row,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "list_page",
     "list_transactions",
     "pay_from",
+    "purchased_in_payments",
     "receive",
     "refund",
     "refundable",

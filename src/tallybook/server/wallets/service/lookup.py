@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId, new_id
-from tallybook.server.kernel.money import ZERO, minor_units
+from tallybook.server.kernel.money import ZERO, from_micro_units, minor_units
 from tallybook.server.ledger import service as ledger
 from tallybook.server.ledger.rules.prints import print_of
 from tallybook.server.storage import Tx
@@ -53,6 +53,14 @@ def get_or_create(
     made_meanwhile = wallets.find_default(tx, space, customer_id, currency)
     assert made_meanwhile is not None
     return made_meanwhile
+
+
+def purchased_in_payments(
+    tx: Tx, space: SpaceId, invoice_id: str, wallet_ids: Collection[str]
+) -> Decimal:
+    """Return how much of what wallets paid for an invoice the customer had paid for."""
+    micros = transactions.sum_purchased(tx, space, invoice_id, wallet_ids=wallet_ids)
+    return from_micro_units(micros)
 
 
 def find_default(tx: Tx, space: SpaceId, customer_id: str, currency: str) -> Wallet | None:

@@ -1,9 +1,9 @@
 """The statement in the database: lines are added, never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, to_micro_units
@@ -43,6 +43,18 @@ def find(tx: Tx, space: SpaceId, transaction_id: str) -> Transaction | None:
     query = select(transactions).where(t.space_id == space, t.id == transaction_id)
     row = tx.execute(query).mappings().one_or_none()
     return None if row is None else from_row(row)
+
+
+def sum_purchased(tx: Tx, space: SpaceId, invoice_id: str, *, wallet_ids: Collection[str]) -> int:
+    """Sum, in micros, the paid part of what these wallets gave for an invoice."""
+    t = transactions.c
+    query = select(func.coalesce(func.sum(t.purchased_micros), 0)).where(
+        t.space_id == space,
+        t.wallet_id.in_(list(wallet_ids)),
+        t.invoice_id == invoice_id,
+        t.type == TransactionType.PAYMENT.value,
+    )
+    return int(tx.execute(query).scalar_one())
 
 
 def list_page(tx: Tx, space: SpaceId, wallet_id: str, page: PageRequest) -> Rows:
