@@ -20,5 +20,6 @@ TIERS_MAX: Final = 100
 LINES_MAX: Final = 1_000
 METER_OVERRIDES_MAX: Final = 500  # of a contract
 PAYMENT_TERMS_DAYS_MAX: Final = 3_650
+HOLD_SECONDS_MAX: Final = 7 * 24 * 3600
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 2999

@@ -11,12 +11,14 @@ from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
 
 from . import (
+    access,
     agents,
     balances,
     billing,
     contracts,
     customers,
     events,
+    holds,
     invoices,
     markets,
     meters,
@@ -37,6 +39,8 @@ from .middleware import Envelope
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     usage.router,
+    access.router,
+    holds.router,
     billing.router,
     test_clock.router,
     wallets.router,

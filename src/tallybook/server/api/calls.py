@@ -125,6 +125,11 @@ def check_caller(caller: Caller, *, needed: set[Scope], project_id: str | None) 
     """Errors: ScopeMissing; ProjectMismatch (a project named that is not the key's)."""
     if project_id is not None and project_id != caller.space.project_id:
         raise ProjectMismatch(project_id=project_id)
+    require_scope(caller, needed)
+
+
+def require_scope(caller: Caller, needed: set[Scope]) -> None:
+    """Errors: ScopeMissing."""
     if caller.scope not in needed:
         raise ScopeMissing(scope=caller.scope.value, needed=min(needed).value)
 
@@ -153,6 +158,10 @@ def idempotency_key(request: Request) -> str | None:
 
 def _reader(request: Request) -> ReadCall:
     return ReadCall(request, *_authenticate(request, {Scope.FULL, Scope.READ}))
+
+
+def _anyone(request: Request) -> ReadCall:
+    return ReadCall(request, *_authenticate(request, set(Scope)))
 
 
 def _writer(request: Request) -> WriteCall:
@@ -185,5 +194,7 @@ def _operator(request: Request) -> OperatorCall:
 
 
 Read = Annotated[ReadCall, Depends(_reader)]
+Anyone = Annotated[ReadCall, Depends(_anyone)]
+"""Any key; the route asks for the scope that the body needs."""
 Write = Annotated[WriteCall, Depends(_writer)]
 Operator = Annotated[OperatorCall, Depends(_operator)]

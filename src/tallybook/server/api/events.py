@@ -109,14 +109,15 @@ async def _create(request: Request) -> Response:
         raise InvalidInput(errors=[FieldError(checked.pointer, checked.code, checked.detail)])
     (verdict,) = await _submit(request, [checked], backfill=False, strict=True)
     if verdict.event is None:
-        raise _strict_refusal(verdict, checked)
+        raise strict_refusal(verdict, checked.meter_ref, checked.agent_ref)
     shown = views.to_wire(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
     replayed = verdict.status == "duplicate"
     text = shown.model_dump_json().encode()
     return json_response(text, 200 if replayed else 201, replayed=replayed)
 
 
-def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
+def strict_refusal(verdict: Verdict, meter: str | None, agent: str | None) -> Refusal:
+    """Return how an event that names `meter` and `agent` is refused by itself."""
     kinds: dict[str, type[Refusal]] = {
         "customer_not_found": CustomerNotFound,
         "meter_not_found": MeterNotFound,
@@ -130,7 +131,7 @@ def _strict_refusal(verdict: Verdict, item: Incoming) -> Refusal:
     kind = kinds.get(code, InvalidInput)
     fields = [FieldError(verdict.pointer, code, detail)]
     if issubclass(kind, NotFound):
-        named = {"meter": item.meter_ref, "agent": item.agent_ref}
+        named = {"meter": meter, "agent": agent}
         return kind(errors=fields, **{k: v for k, v in named.items() if v is not None})
     return kind(errors=fields, detail=detail)
 

@@ -2,6 +2,7 @@
 
 from tallybook.server.metering.store.counters import (
     add_members,
+    find_members,
     forget_members,
     list_keys,
     list_windows,
@@ -13,6 +14,7 @@ from tallybook.server.metering.store.counters import (
 
 __all__ = [
     "add_members",
+    "find_members",
     "forget_members",
     "list_keys",
     "list_windows",

@@ -121,6 +121,14 @@ def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str])
     return list(fresh.values())
 
 
+def find_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str]) -> set[str]:
+    """Return which of these members a unique_count has counted already."""
+    prints = {sha256(member.encode()).digest()[:16]: member for member in members}
+    t = counter_members.c
+    query = select(t.member).where(*_is(t, space, key), t.member.in_(sorted(prints)))
+    return {prints[bytes(known)] for known in tx.execute(query).scalars()}
+
+
 def forget_members(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> None:
     """Forget who was counted, for counters that are about to be counted anew."""
     for key in sorted(keys, key=_order):

@@ -55,11 +55,11 @@ CREATE TABLE events (
   CONSTRAINT pk_events PRIMARY KEY (position)
 );
 
+CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
+
 CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, key);
 
 CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
-
-CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -140,63 +140,6 @@ CREATE TABLE customers (
 CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
 
 CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
-
-CREATE TABLE invoices (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  number TEXT,
-  customer_id TEXT NOT NULL,
-  subscription_id TEXT,
-  contract_id TEXT,
-  type TEXT NOT NULL,
-  period_number INTEGER,
-  status TEXT NOT NULL,
-  currency TEXT NOT NULL,
-  issue_date TEXT NOT NULL,
-  due_date TEXT,
-  due_at BIGINT,
-  period_start BIGINT,
-  period_end BIGINT,
-  subtotal_micros BIGINT NOT NULL,
-  tax_micros BIGINT NOT NULL,
-  total_micros BIGINT NOT NULL,
-  paid_micros BIGINT NOT NULL,
-  collection_method TEXT NOT NULL,
-  payment_terms INTEGER NOT NULL,
-  is_lump INTEGER NOT NULL,
-  held_reason TEXT,
-  notes TEXT,
-  metadata JSONB NOT NULL,
-  sent_at BIGINT,
-  finalized_at BIGINT,
-  paid_at BIGINT,
-  voided_at BIGINT,
-  uncollectible_at BIGINT,
-  past_due_at BIGINT,
-  void_reason TEXT,
-  version INTEGER NOT NULL,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  CONSTRAINT pk_invoices PRIMARY KEY (id),
-  CONSTRAINT ck_invoices_not_negative CHECK (total_micros >= 0),
-  CONSTRAINT ck_invoices_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
-  CONSTRAINT ck_invoices_paid_within_total CHECK (paid_micros >= 0 AND paid_micros <= total_micros),
-  CONSTRAINT ck_invoices_numbered_when_finalized CHECK ((status = 'draft') = (number IS NULL)),
-  CONSTRAINT uq_invoices_space_id_number UNIQUE (space_id, number),
-  CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
-);
-
-CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
-
-CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
-
-CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
-
-CREATE TABLE invoice_counters (
-  space_id SERIAL NOT NULL,
-  count INTEGER NOT NULL,
-  CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id)
-);
 
 CREATE TABLE ledger_accounts (
   id TEXT NOT NULL,
@@ -279,15 +222,15 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
 );
 
-CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
-
-CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
-
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
+
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
 
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
+
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
 
 CREATE TABLE wallets (
   space_id INTEGER NOT NULL,
@@ -313,13 +256,70 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
 
-CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
+CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+
+CREATE TABLE invoices (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  number TEXT,
+  customer_id TEXT NOT NULL,
+  subscription_id TEXT,
+  contract_id TEXT,
+  type TEXT NOT NULL,
+  period_number INTEGER,
+  status TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  issue_date TEXT NOT NULL,
+  due_date TEXT,
+  due_at BIGINT,
+  period_start BIGINT,
+  period_end BIGINT,
+  subtotal_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  total_micros BIGINT NOT NULL,
+  paid_micros BIGINT NOT NULL,
+  collection_method TEXT NOT NULL,
+  payment_terms INTEGER NOT NULL,
+  is_lump INTEGER NOT NULL,
+  held_reason TEXT,
+  notes TEXT,
+  metadata JSONB NOT NULL,
+  sent_at BIGINT,
+  finalized_at BIGINT,
+  paid_at BIGINT,
+  voided_at BIGINT,
+  uncollectible_at BIGINT,
+  past_due_at BIGINT,
+  void_reason TEXT,
+  version INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_invoices PRIMARY KEY (id),
+  CONSTRAINT ck_invoices_not_negative CHECK (total_micros >= 0),
+  CONSTRAINT ck_invoices_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
+  CONSTRAINT ck_invoices_paid_within_total CHECK (paid_micros >= 0 AND paid_micros <= total_micros),
+  CONSTRAINT ck_invoices_numbered_when_finalized CHECK ((status = 'draft') = (number IS NULL)),
+  CONSTRAINT uq_invoices_space_id_number UNIQUE (space_id, number),
+  CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
+);
+
+CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
+
+CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
+
+CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
+
+CREATE TABLE invoice_counters (
+  space_id SERIAL NOT NULL,
+  count INTEGER NOT NULL,
+  CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id)
+);
 
 CREATE TABLE spaces (
   id SERIAL NOT NULL,
@@ -329,58 +329,6 @@ CREATE TABLE spaces (
   CONSTRAINT pk_spaces PRIMARY KEY (id),
   CONSTRAINT uq_spaces_project_id_mode UNIQUE (project_id, mode),
   FOREIGN KEY(project_id) REFERENCES projects (id)
-);
-
-CREATE TABLE invoice_lines (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  invoice_id TEXT NOT NULL,
-  sort_order INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  description TEXT NOT NULL,
-  quantity NUMERIC(36, 12) NOT NULL,
-  unit_price NUMERIC(36, 12),
-  subtotal_micros BIGINT NOT NULL,
-  discount_micros BIGINT NOT NULL,
-  total_micros BIGINT NOT NULL,
-  tax_micros BIGINT NOT NULL,
-  contract_id TEXT,
-  subscription_id TEXT,
-  source_type TEXT,
-  source_id TEXT,
-  agent_id TEXT,
-  feature_id TEXT,
-  meter_id TEXT,
-  pricing_model TEXT,
-  period_start BIGINT,
-  period_end BIGINT,
-  period_number INTEGER,
-  included_units_used NUMERIC(36, 12),
-  billable_units NUMERIC(36, 12),
-  tier_number INTEGER,
-  late INTEGER NOT NULL,
-  corrects_invoice_id TEXT,
-  pricing JSONB NOT NULL,
-  CONSTRAINT pk_invoice_lines PRIMARY KEY (id),
-  CONSTRAINT ck_invoice_lines_adds_up CHECK (total_micros = subtotal_micros - discount_micros),
-  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
-);
-
-CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
-
-CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
-
-CREATE TABLE invoice_taxes (
-  space_id INTEGER NOT NULL,
-  invoice_id TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  rate NUMERIC(36, 12),
-  taxable_micros BIGINT NOT NULL,
-  amount_micros BIGINT NOT NULL,
-  covers_all INTEGER NOT NULL,
-  CONSTRAINT pk_invoice_taxes PRIMARY KEY (space_id, invoice_id, position),
-  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
 CREATE TABLE refunds (
@@ -462,6 +410,79 @@ CREATE TABLE wallet_transactions (
 
 CREATE INDEX ix_wallet_transactions_wallet_id ON wallet_transactions (space_id, wallet_id, position);
 
+CREATE TABLE invoice_lines (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  invoice_id TEXT NOT NULL,
+  sort_order INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  description TEXT NOT NULL,
+  quantity NUMERIC(36, 12) NOT NULL,
+  unit_price NUMERIC(36, 12),
+  subtotal_micros BIGINT NOT NULL,
+  discount_micros BIGINT NOT NULL,
+  total_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  contract_id TEXT,
+  subscription_id TEXT,
+  source_type TEXT,
+  source_id TEXT,
+  agent_id TEXT,
+  feature_id TEXT,
+  meter_id TEXT,
+  pricing_model TEXT,
+  period_start BIGINT,
+  period_end BIGINT,
+  period_number INTEGER,
+  included_units_used NUMERIC(36, 12),
+  billable_units NUMERIC(36, 12),
+  tier_number INTEGER,
+  late INTEGER NOT NULL,
+  corrects_invoice_id TEXT,
+  pricing JSONB NOT NULL,
+  CONSTRAINT pk_invoice_lines PRIMARY KEY (id),
+  CONSTRAINT ck_invoice_lines_adds_up CHECK (total_micros = subtotal_micros - discount_micros),
+  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
+);
+
+CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
+
+CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
+
+CREATE TABLE invoice_taxes (
+  space_id INTEGER NOT NULL,
+  invoice_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  rate NUMERIC(36, 12),
+  taxable_micros BIGINT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  covers_all INTEGER NOT NULL,
+  CONSTRAINT pk_invoice_taxes PRIMARY KEY (space_id, invoice_id, position),
+  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
+);
+
+CREATE TABLE holds (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  feature TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  quantity NUMERIC(36, 12) NOT NULL,
+  status TEXT NOT NULL,
+  settled_quantity NUMERIC(36, 12),
+  event_id TEXT,
+  expires_at BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_holds PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id),
+  FOREIGN KEY(customer_id) REFERENCES customers (id)
+);
+
+CREATE INDEX ix_holds_held ON holds (space_id, subscription_id, meter_id, expires_at) WHERE status = 'held';
+
 CREATE TABLE markets (
   space_id INTEGER NOT NULL,
   id TEXT NOT NULL,
@@ -536,9 +557,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
-
 CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -708,13 +729,13 @@ CREATE TABLE subscriptions (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
-
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
-CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
-
 CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+
+CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
+
+CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -736,11 +757,11 @@ CREATE TABLE meter_prices (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
-
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
 CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
+
+CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,

@@ -1,0 +1,130 @@
+"""Access over HTTP: checks, check-and-record, and a customer's state."""
+
+from fastapi import APIRouter, Response
+
+from tallybook.server.access import service as access
+from tallybook.server.access import views
+from tallybook.server.access.errors import FeatureNotMetered
+from tallybook.server.access.service.record import json_text
+from tallybook.server.customers import service as customers
+from tallybook.server.customers.errors import CustomerNotFound
+from tallybook.server.customers.models import Customer
+from tallybook.server.identity.models import Scope
+from tallybook.server.ingest.models import Incoming
+from tallybook.server.kernel import clock
+from tallybook.server.kernel.ids import uuid7_hex
+from tallybook.server.storage import Tx
+from tallybook.server.subscriptions.errors import SubscriptionNotFound
+from tallybook.wire import access as wire
+
+from .bodies import StrictRoute
+from .calls import Anyone, Read, ReadCall, idempotency_key, json_response, require_scope
+from .events import strict_refusal
+from .paths import PathCustomer
+from .problems import responses
+
+router = APIRouter(tags=["access"], route_class=StrictRoute)
+
+
+@router.post(
+    "/access/check",
+    response_model=wire.AccessDecision,
+    responses=responses(CustomerNotFound, SubscriptionNotFound, FeatureNotMetered),
+    operation_id="access.check",
+)
+def check_access(body: wire.AccessCheck, call: Anyone) -> Response:
+    """Tell whether a customer may use a quantity of a feature; denial is an answer, not an error.
+
+    With `record`, the usage is stored in the same step where it is allowed. Its key is the
+    event's, as in `usage.create`: a repeat answers the first event.
+    """
+    if body.record:
+        return _record(body, call)
+    require_scope(call.caller, {Scope.FULL, Scope.READ})
+
+    def work(tx: Tx) -> wire.AccessDecision:
+        decision = access.check(
+            tx,
+            call.where,
+            _customer(tx, body, call),
+            body.feature,
+            body.quantity,
+            now=call.now,
+            subscription_id=body.subscription_id,
+        )
+        return views.to_wire(decision)
+
+    return call(work)
+
+
+def _record(body: wire.AccessCheck, call: ReadCall) -> Response:
+    require_scope(call.caller, {Scope.FULL, Scope.INGEST})
+    key = body.idempotency_key or idempotency_key(call.request) or uuid7_hex()
+
+    def work(tx: Tx) -> tuple[wire.AccessDecision, bool]:
+        customer = _customer(tx, body, call)
+        item = Incoming(
+            customer_id=customer.id,
+            customer_external_id=None,
+            meter_ref=body.feature,
+            quantity=body.quantity,
+            at=body.timestamp,
+            idempotency_key=key,
+            subscription_id=body.subscription_id,
+            agent_ref=body.agent,
+            action_type=body.action_type,
+            attributes=body.attributes,
+            attributes_text=json_text(body.attributes),
+            metadata_text=json_text(body.metadata),
+        )
+        recorded = access.check_and_record(
+            tx,
+            call.where,
+            customer,
+            body.feature,
+            item,
+            now=call.now,
+            received_at=clock.now(),
+        )
+        verdict = recorded.verdict
+        if verdict is None:
+            return views.to_wire(recorded.decision), False
+        if verdict.event is None:
+            raise strict_refusal(verdict, body.feature, body.agent)
+        shown = views.to_wire(recorded.decision, event_id=verdict.event.id)
+        return shown, verdict.status == "duplicate"
+
+    decision, replayed = call.db.write_now(work)
+    return json_response(decision.model_dump_json().encode(), 200, replayed=replayed)
+
+
+def _customer(tx: Tx, body: wire.AccessCheck, call: ReadCall) -> Customer:
+    return customers.resolve(
+        tx,
+        call.space,
+        customer_id=body.customer_id,
+        customer_external_id=body.customer_external_id,
+    )
+
+
+@router.get(
+    "/customers/{customer_id}/state",
+    response_model=wire.CustomerState,
+    responses=responses(CustomerNotFound),
+    operation_id="access.get_customer_state",
+)
+@router.get(
+    "/customers/external/{customer_external_id:path}/state",
+    response_model=wire.CustomerState,
+    responses=responses(CustomerNotFound),
+    operation_id="access.get_customer_state_by_external_id",
+)
+def get_customer_state(who: PathCustomer, read: Read) -> Response:
+    """Return a customer with its live subscriptions, wallets, and all that it may use."""
+
+    def work(tx: Tx) -> wire.CustomerState:
+        customer = who.resolve(tx, read.space)
+        state = access.customer_state(tx, read.where, customer, now=read.now)
+        return views.state_to_wire(state, read.now)
+
+    return read(work)
