@@ -51,8 +51,13 @@ class Bill:
 
 
 def terms_of(tx: Tx, space: Space, sub: Subscription, period: Period) -> Terms:
-    version = subscriptions.get_version(tx, space.id, sub.contract_id, period.contract_version)
-    return version.terms
+    """Return the terms that a period is billed on, read once a transaction: they never change."""
+    key = f"terms:{space.id}:{sub.contract_id}:{period.contract_version}"
+    if key not in tx.notes:
+        version = subscriptions.get_version(tx, space.id, sub.contract_id, period.contract_version)
+        tx.notes[key] = version.terms
+    terms: Terms = tx.notes[key]
+    return terms
 
 
 def taxes_of(customer: Customer) -> list[TaxTerm]:
@@ -71,16 +76,18 @@ def work_out_bill(tx: Tx, space: Space, sub: Subscription, cycle: Cycle) -> Bill
         terms = terms_of(tx, space, sub, cycle.opening)
         is_first = not _had_paid_period(tx, space, sub, cycle.opening)
         lines += opening_lines(sub, cycle.opening, terms, is_first=is_first, zone=space.zone)
+    if cycle.closed is None and cycle.kind is not InvoiceType.ADJUSTMENT:
+        return never_negative(sub, lines, held)
     customer_lines = subscriptions.timelines(tx, space.id, [sub.customer_id])
     timelines = customer_lines.get(sub.customer_id, [])
+    before = cycle.number + 1
     if cycle.closed is not None:
+        before = cycle.closed.number
         try:
             lines += _usage(tx, space, sub, cycle.closed, timelines)
         except UncoveredQuantity as error:
             held = error.message
-        lines += adjustments(tx, space, sub, timelines, before=cycle.closed.number)
-    elif cycle.kind is InvoiceType.ADJUSTMENT:
-        lines += adjustments(tx, space, sub, timelines, before=cycle.number + 1)
+    lines += adjustments(tx, space, sub, timelines, before=before)
     return never_negative(sub, lines, held)
 
 
@@ -97,15 +104,18 @@ def adjustments(
 ) -> list[NewLine]:
     """Return what late or voided usage changes about periods that were invoiced earlier."""
     lines: list[NewLine] = []
-    for period in reversed(subscriptions.list_periods(tx, space.id, sub.id)):
-        if period.number >= before or period.is_trial or not period.is_closed:
-            continue
-        terms = terms_of(tx, space, sub, period)
-        versions = counter_versions(tx, space.id, sub, period, terms)
-        billed = invoicing.billed_versions(
-            tx, space.id, subscription_id=sub.id, period_number=period.number
-        )
-        if all(version == billed.get(meter, 0) for meter, version in versions.items()):
+    periods = {
+        period.number: (period, terms_of(tx, space, sub, period))
+        for period in reversed(subscriptions.list_periods(tx, space.id, sub.id))
+        if period.number < before and period.is_closed and not period.is_trial
+    }
+    counted = counter_versions(tx, space.id, sub, periods)
+    if not any(counted.values()):
+        return lines  # nothing is metered
+    billed_on = invoicing.billed_versions(tx, space.id, subscription_id=sub.id)
+    for number, (period, terms) in periods.items():
+        billed = billed_on.get(number, {})
+        if all(version == billed.get(meter, 0) for meter, version in counted[number].items()):
             continue
         invoice = _invoice_that_billed(tx, space, sub, period)
         if invoice is not None and invoice.status is InvoiceStatus.DRAFT:
@@ -184,6 +194,18 @@ def never_negative(sub: Subscription, lines: list[NewLine], held: str | None) ->
     return Bill((*lines, carried), held, -total)
 
 
+def _nothing(sub: Subscription) -> tuple[NewLine, ...]:
+    """What is left of a draft when all of its usage was voided: it is paid with nothing."""
+    line = NewLine(
+        description="Nothing to bill",
+        kind=LineKind.ADJUSTMENT,
+        amount=ZERO,
+        contract_id=sub.contract_id,
+        subscription_id=sub.id,
+    )
+    return (line,)
+
+
 def draft(
     tx: Tx, space: Space, sub: Subscription, cycle: Cycle, bill: Bill, *, at: datetime
 ) -> Invoice | None:
@@ -198,7 +220,7 @@ def draft(
             tx,
             space.id,
             there.id,
-            bill.lines,
+            bill.lines or _nothing(sub),
             at=at,
             taxes=taxes,
             held_reason=bill.held_reason,

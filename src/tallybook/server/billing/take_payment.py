@@ -160,14 +160,7 @@ def receive(
     if before is not None:
         return payments.get(tx, space, before), True
     invoice = _hold(tx, space, invoice_id)
-    if invoice.customer_id != customer_id:
-        raise InvoiceOfAnother(invoice_id=invoice_id, customer_id=customer_id)
-    if currency is not None and currency != invoice.currency:
-        raise InvoiceCurrencyDiffers(invoice_currency=invoice.currency, currency=currency)
-    if invoice.status not in PAYABLE:
-        raise IllegalInvoiceTransition(
-            invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
-        )
+    _check_taker(invoice, customer_id, currency)
     payment = payments.create(
         tx,
         space,
@@ -194,6 +187,18 @@ def receive(
         at=at,
     )
     return set_status(tx, space, payment.id, status, at=at), False
+
+
+def _check_taker(invoice: Invoice, customer_id: str, currency: str | None) -> None:
+    """Refuse a payment that the invoice cannot take."""
+    if invoice.customer_id != customer_id:
+        raise InvoiceOfAnother(invoice_id=invoice.id, customer_id=customer_id)
+    if currency is not None and currency != invoice.currency:
+        raise InvoiceCurrencyDiffers(invoice_currency=invoice.currency, currency=currency)
+    if invoice.status not in PAYABLE:
+        raise IllegalInvoiceTransition(
+            invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
+        )
 
 
 def set_status(

@@ -1,6 +1,6 @@
 """What a period has used, read from its counters: as many reads as meters, not as events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -63,13 +63,19 @@ def read_usage(
 
 
 def counter_versions(
-    tx: Tx, space: SpaceId, sub: Subscription, period: Period, terms: Terms
-) -> dict[str, int]:
-    """Return the version of each meter's counter of a period; 0 where nothing was counted."""
-    ids = _metered_ids(terms)
-    keys = [CounterKey(sub.id, meter_id, PERIOD_WINDOW, period.start) for meter_id in ids]
-    found = counters.read(tx, space, keys)
-    return {key.meter_id: found.get(key, Tally()).version for key in keys}
+    tx: Tx, space: SpaceId, sub: Subscription, periods: Mapping[int, tuple[Period, Terms]]
+) -> dict[int, dict[str, int]]:
+    """Return, by period and priced meter, the version of its counter; 0: nothing was counted."""
+    keys = {
+        (number, meter_id): CounterKey(sub.id, meter_id, PERIOD_WINDOW, period.start)
+        for number, (period, terms) in periods.items()
+        for meter_id in _metered_ids(terms)
+    }
+    found = counters.read(tx, space, list(keys.values())) if keys else {}
+    versions: dict[int, dict[str, int]] = {number: {} for number in periods}
+    for (number, meter_id), key in keys.items():
+        versions[number][meter_id] = found.get(key, Tally()).version
+    return versions
 
 
 def _metered_ids(terms: Terms) -> list[str]:

@@ -229,26 +229,25 @@ def sum_billed(
     return int(tx.execute(query).scalar_one())
 
 
-def billed_versions(
-    tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int
-) -> dict[str, int]:
-    """Return, by meter, the version of the counter that finalized lines of a period rest on."""
+def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
+    """Return, by period and meter, the version of the counter that finalized lines rest on."""
     t = invoice_lines.c
     query = (
-        select(t.meter_id, t.pricing)
+        select(t.period_number, t.meter_id, t.pricing)
         .join(invoices, invoices.c.id == t.invoice_id)
         .where(
             t.space_id == space,
             t.subscription_id == subscription_id,
-            t.period_number == period_number,
+            t.period_number.is_not(None),
             t.meter_id.is_not(None),
             invoices.c.status != InvoiceStatus.DRAFT.value,
         )
     )
-    versions: dict[str, int] = {}
+    versions: dict[int, dict[str, int]] = {}
     for row in tx.execute(query):
+        of_period = versions.setdefault(row.period_number, {})
         version = row.pricing.get("counter_version", 0)
-        versions[row.meter_id] = max(version, versions.get(row.meter_id, 0))
+        of_period[row.meter_id] = max(version, of_period.get(row.meter_id, 0))
     return versions
 
 

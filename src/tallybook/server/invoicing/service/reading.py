@@ -122,12 +122,10 @@ def billed_before(
 
 
 def billed_versions(
-    tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int
-) -> dict[str, int]:
-    """Return, by meter, the version of the counter that a period was last billed on.
+    tx: Tx, space: SpaceId, *, subscription_id: str
+) -> dict[int, dict[str, int]]:
+    """Return, by period and meter, the version of the counter that a period was last billed on.
 
     A counter that has moved since has late or voided usage; a meter never billed is not there.
     """
-    return store.billed_versions(
-        tx, space, subscription_id=subscription_id, period_number=period_number
-    )
+    return store.billed_versions(tx, space, subscription_id=subscription_id)
