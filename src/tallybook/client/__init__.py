@@ -2,14 +2,18 @@
 
 from httpx2 import Timeout
 
+from ._async.access import AsyncCustomerState
 from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
+from ._async.holds import AsyncHold
 from ._async.invoices import AsyncInvoice
 from ._async.pages import AsyncPage
 from ._async.subscriptions import AsyncCancellation, AsyncPlanChange, AsyncSubscription
 from ._async.wallets import AsyncWallet, AsyncWalletTransactionResult
+from ._sync.access import CustomerState
 from ._sync.client import Tallybook
 from ._sync.customers import Customer
+from ._sync.holds import Hold
 from ._sync.invoices import Invoice
 from ._sync.pages import Page
 from ._sync.subscriptions import Cancellation, PlanChange, Subscription
@@ -42,6 +46,7 @@ from .not_given import NOT_GIVEN, NotGiven
 from .responses import APIResponse
 from .tracking import QueueStats
 from .tracking.events import TrackInput
+from .types.access import AccessDecision
 from .types.agents import (
     ActionValueParams,
     Agent,
@@ -85,6 +90,7 @@ __all__ = [
     "APIResponse",
     "APIStatusError",
     "APITimeoutError",
+    "AccessDecision",
     "ActionValueParams",
     "Agent",
     "AgentAction",
@@ -94,6 +100,8 @@ __all__ = [
     "AggregatedUsage",
     "AsyncCancellation",
     "AsyncCustomer",
+    "AsyncCustomerState",
+    "AsyncHold",
     "AsyncInvoice",
     "AsyncPage",
     "AsyncPlanChange",
@@ -114,9 +122,11 @@ __all__ = [
     "ContractCancellation",
     "ContractTerms",
     "Customer",
+    "CustomerState",
     "DeliveryError",
     "Estimate",
     "FieldError",
+    "Hold",
     "IdempotencyInProgressError",
     "InsufficientBalanceError",
     "InternalServerError",

@@ -28,11 +28,13 @@ from tallybook.client.options import (
     TimeoutInput,
 )
 
+from .access import AsyncAccess
 from .agents import AsyncAgents
 from .balances import AsyncBalances
 from .contracts import AsyncContracts
 from .customers import AsyncCustomers
 from .events import AsyncEvents
+from .holds import AsyncHolds
 from .invoices import AsyncInvoices
 from .markets import AsyncMarkets
 from .meters import AsyncMeters
@@ -111,6 +113,14 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def customers(self) -> AsyncCustomers:
         return AsyncCustomers(self)
+
+    @cached_property
+    def access(self) -> AsyncAccess:
+        return AsyncAccess(self)
+
+    @cached_property
+    def holds(self) -> AsyncHolds:
+        return AsyncHolds(self)
 
     @cached_property
     def usage(self) -> AsyncUsage:

@@ -28,11 +28,13 @@ from tallybook.client.options import (
     TimeoutInput,
 )
 
+from .access import Access
 from .agents import Agents
 from .balances import Balances
 from .contracts import Contracts
 from .customers import Customers
 from .events import Events
+from .holds import Holds
 from .invoices import Invoices
 from .markets import Markets
 from .meters import Meters
@@ -111,6 +113,14 @@ class Tallybook(Tracking):
     @cached_property
     def customers(self) -> Customers:
         return Customers(self)
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(self)
+
+    @cached_property
+    def holds(self) -> Holds:
+        return Holds(self)
 
     @cached_property
     def usage(self) -> Usage:

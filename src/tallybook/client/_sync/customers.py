@@ -9,6 +9,7 @@ from tallybook.client.encoding import DecimalInput, Json, decimals
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_own_path, path
+from tallybook.client.types.access import AccessDecision
 from tallybook.client.types.customers import TaxRate
 from tallybook.client.types.subscriptions import SubscribeOptions
 from tallybook.client.types.usage import UsageEvent
@@ -70,6 +71,20 @@ class Customer(Object, wire.Customer):
             metadata=metadata,
             idempotency_key=idempotency_key,
             **options,
+        )
+
+    def can(
+        self,
+        feature: str,
+        quantity: DecimalInput | NotGiven = NOT_GIVEN,
+        **options: Unpack[CallOptions],
+    ) -> AccessDecision:
+        """Tell whether the customer may use a feature, and why; see `access.check`.
+
+        The answer is true where it is allowed.
+        """
+        return self._client.access.check(
+            customer_id=self.id, feature=feature, quantity=quantity, **options
         )
 
     @listing
