@@ -20,7 +20,7 @@ SIZES = ((1, 20_000), (100, 200_000), (1000, 300_000))  # events a request, even
 class Server:
     """A server process on a data directory of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, space: str = "live") -> None:
         command = [sys.executable, "-m", "tallybook", "serve", "--port", "0"]
         environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory)}
         self.process = subprocess.Popen(
@@ -39,7 +39,7 @@ class Server:
             text=True,
             env=environment,
         )
-        self.key: str = json.loads(made.stdout)["live_key"]
+        self.key: str = json.loads(made.stdout)[f"{space}_key"]
 
     def memory_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status")

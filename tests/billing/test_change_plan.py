@@ -223,3 +223,28 @@ def test_a_price_that_is_not_configured_is_refused(books: Books) -> None:
     refused = change(books, sub, billing_period="weekly", status=422)
     assert refused["code"] == "price_not_configured"
     change(books, sub, new_plan="nope", status=404)
+
+
+def test_a_window_that_the_change_cuts_grants_what_is_left_of_it(books: Books) -> None:
+    books.advance("2026-04-01T00:00:00Z")
+    books.customer()
+    books.meter("calls")
+    shape = {
+        "pricing_model": "per_unit",
+        "unit_price": "1",
+        "included_units": "10",
+        "limit_type": "event_quota",
+        "event_quota_window": "day",
+    }
+    for key in ("pro", "big"):
+        books.plan(key)
+        books.price(key, "calls", **shape)
+    sub = books.subscribe()
+    books.advance("2026-04-10T12:00:00Z")
+    books.use("calls", "10", "2026-04-10T06:00:00Z")
+    assert change(books, sub)["proration"]["usage_charges"] == "0.00"
+    books.advance("2026-04-12T00:00:00Z")
+    books.use("calls", "10", "2026-04-10T18:00:00Z")
+    books.use("calls", "10", "2026-04-11T18:00:00Z")
+    preview = books.post("/invoices/preview", {"customer_external_id": "acme"})
+    assert preview["amount"] == "5.00", "half of the day's ten units are left at noon"

@@ -139,6 +139,23 @@ def test_a_subscriptions_life_with_the_server(client: Tallybook) -> None:
     assert refused.value.code == "already_subscribed"
     assert sub.suspend(reason="overdue").status == "suspended"
     assert sub.resume().is_active()
+    client.plans.create(name="Max", key="max")
+    client.pricing.add_price_to_plan("max", market="global", base_price=0, billing_period="monthly")
+    shown = sub.change_plan("max", preview=True)
+    assert shown.proration is not None
+    assert (shown.proration.net_adjustment, shown.subscription.plan) == (0, "pro")
+    waits = sub.change_plan("max", timing="period_end")
+    assert waits.scheduled_change is not None
+    assert (waits.scheduled_change.reason, waits.proration) == ("requested", None)
+    assert sub.change_plan("max").subscription.plan == "max"
+    later = sub.cancel(reason="moving on")
+    assert later.subscription.cancel_at == sub.current_period_end
+    assert later.subscription.resume().cancel_at is None
+    done = sub.cancel(when="immediate", refund="prorated")
+    assert (done.subscription.status, done.refund.amount) == ("canceled", 0)
+    with pytest.raises(ConflictError) as over:
+        sub.cancel()
+    assert over.value.current_state == "canceled"
 
 
 def test_a_contracts_life_with_the_server(client: Tallybook) -> None:
@@ -162,3 +179,4 @@ def test_a_contracts_life_with_the_server(client: Tallybook) -> None:
     with pytest.raises(ConflictError) as refused:
         client.contracts.activate(contract.id)
     assert refused.value.current_state == "scheduled"
+    assert client.contracts.cancel(contract.id).contract.status == "canceled"

@@ -19,6 +19,7 @@ from tallybook.server.rating.models import (
 )
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.models import Period, Subscription, Timeline
+from tallybook.server.subscriptions.rules.proration import prorate_units
 from tallybook.server.subscriptions.rules.resolve import find_paying
 
 from .models import ChargeUsage, MeterUsage, PeriodUsage
@@ -41,6 +42,7 @@ def read_usage(
     }
     found = counters.read(tx, space.id, list(keys.values()))
     tallies = {meter_id: found.get(key, Tally()) for meter_id, key in keys.items()}
+    restarts = _restarts(timelines, sub, period)
     metered = []
     for meter in terms.meters:
         tally = tallies[meter.meter_id]
@@ -51,7 +53,7 @@ def read_usage(
         included = None
         if paying is not None and paying.timeline.id == sub.id:
             included = paying.included_units
-        windows = _windows(tx, space, sub, period, meter, tally, included)
+        windows = _windows(tx, space, sub, period, meter, tally, included, restarts)
         quantity = tally.figure(meter.aggregation)
         metered.append(MeterUsage(meter, windows, quantity, tally.version))
     charges = [
@@ -91,6 +93,7 @@ def _windows(
     meter: MeterTerms,
     tally: Tally,
     included: Decimal | None,
+    restarts: bool,
 ) -> tuple[WindowUsage, ...]:
     """Return the usage by quota window (semantics, choices 3 and 7)."""
     shape, window = meter.shape, meter.shape.event_quota_window
@@ -120,11 +123,35 @@ def _windows(
     return tuple(
         WindowUsage(
             part.figure(meter.aggregation),
-            used_before=before if at == period.start else ZERO,
-            included_units=included,
+            used_before=before if at == period.start and not restarts else ZERO,
+            included_units=_left_of(meter, period, at, included, space),
         )
         for at, part in inside
     )
+
+
+def _restarts(timelines: Sequence[Timeline], sub: Subscription, period: Period) -> bool:
+    """Tell whether other terms began with a period: its windows count from 0 then."""
+    return any(
+        before.number == period.number - 1 and before.contract_version != period.contract_version
+        for timeline in timelines
+        if timeline.id == sub.id
+        for before in timeline.periods
+    )
+
+
+def _left_of(
+    meter: MeterTerms, period: Period, at: datetime, included: Decimal | None, space: Space
+) -> Decimal | None:
+    """Return the units of a window; of the one that a change of terms cut, what is left of them.
+
+    None: those of the price. Source: semantics, choice 8.
+    """
+    if at != period.start or period.unit_share == 1:
+        return included
+    window = calendar_window(meter.shape.event_quota_window.value, at, space.zone)
+    units = meter.shape.included_units if included is None else included
+    return prorate_units(units, window.share_after(at))
 
 
 def _charged(
