@@ -29,6 +29,11 @@ WITHOUT_SPACE = {
         "find_key": "by its own id, for the owner of the project",
         "revoke_key": "by its own id, found by find_key before",
     },
+    "server/webhooks/store.py": {
+        "list_enabled": "takes the spaces of the messages that are published",
+        "due_endpoints": "the sender goes over all spaces",
+        "forget": "what is too old goes, in all spaces",
+    },
     "server/metering/store/events.py": {
         "reserve_positions": "one row of numbers for the events of all spaces",
     },

@@ -1,6 +1,6 @@
 """The HTTP application."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from tallybook.server.identity import service as identity
 from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
+from tallybook.server.webhooks.rules.addresses import Network
 
 from . import (
     access,
@@ -33,6 +34,7 @@ from . import (
     test_clock,
     usage,
     wallets,
+    webhooks,
 )
 from .middleware import Envelope
 
@@ -56,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     invoices.router,
     subscriptions.router,
     contracts.router,
+    webhooks.router,
     customers.router,  # last: its paths end in an external id, which may hold slashes
 )
 PREFIX = "/api/v1"
@@ -65,10 +68,14 @@ def build_app(
     db: Database,
     *,
     operator_token: str | None = None,
+    webhook_networks: Sequence[Network] = (),
     started: Callable[[], None] | None = None,
     stopping: Callable[[], None] | None = None,
 ) -> FastAPI:
-    """Return the application on an open, migrated database."""
+    """Return the application on an open, migrated database.
+
+    `webhook_networks` may be sent webhooks beside the public internet.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -91,6 +98,7 @@ def build_app(
     app.state.db = db
     app.state.pepper = db.write_now(identity.pepper)
     app.state.operator_token = operator_token
+    app.state.webhook_networks = webhook_networks
     app.state.gate = Gate(db)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)

@@ -72,7 +72,8 @@ def demo(
         def answering(url: str) -> None:
             threading.Thread(target=fill, args=(url,), name="tallybook-demo", daemon=True).start()
 
-        run_server(settings, db, sock, worker=Worker(db), tell=answering)
+        worker = Worker(db, webhook_networks=settings.webhook_allowed_networks)
+        run_server(settings, db, sock, worker=worker, tell=answering)
     if failed:
         raise Failure(f"the sample data could not be made: {failed[0]}; remove {settings.home}")
 

@@ -53,7 +53,8 @@ def serve(
         installation.opened(settings) as db,
     ):
         installation.make_ready(db)
-        worker = None if no_worker else Worker(db)
+        networks = settings.webhook_allowed_networks
+        worker = None if no_worker else Worker(db, webhook_networks=networks)
 
         def tell(url: str) -> None:
             result = {"url": url, "pid": os.getpid()}
@@ -116,6 +117,7 @@ def run_server(
     app = build_app(
         db,
         operator_token=token,
+        webhook_networks=settings.webhook_allowed_networks,
         started=worker.start if worker else None,
         stopping=(lambda: worker.stop(WORKER_STOP_S)) if worker else None,
     )

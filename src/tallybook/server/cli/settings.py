@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tallybook.server.webhooks.rules.addresses import Network, parse_networks
+
 from .errors import WrongUsage
 
 DEFAULT_DATA_DIR: Final = "tallybook-data"
@@ -14,7 +16,15 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8787
 FILE_NAME: Final = "tallybook.toml"
 DATABASE_NAME: Final = "tallybook.db"
-NAMES: Final = ("data_dir", "database_url", "host", "port", "base_url", "api_key")
+NAMES: Final = (
+    "data_dir",
+    "database_url",
+    "host",
+    "port",
+    "base_url",
+    "api_key",
+    "webhook_allowed_networks",
+)
 _POSTGRES: Final = ("postgresql:", "postgres:", "postgresql+psycopg:")
 
 
@@ -28,6 +38,7 @@ class Settings:
     port: int
     base_url: str | None
     api_key: str | None = field(repr=False)
+    webhook_allowed_networks: tuple[Network, ...] = ()
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -64,6 +75,7 @@ def resolve(
         port=_port(DEFAULT_PORT if chosen["port"] is None else chosen["port"]),
         base_url=chosen["base_url"],
         api_key=chosen["api_key"],
+        webhook_allowed_networks=_networks(chosen["webhook_allowed_networks"]),
     )
 
 
@@ -92,6 +104,16 @@ def _database_url(given: Any, data_dir: Path) -> str:
             "use sqlite:///path/to/file.db or postgresql://user@host/name"
         )
     return url
+
+
+def _networks(given: Any) -> tuple[Network, ...]:
+    text = ",".join(map(str, given)) if isinstance(given, list) else str(given or "")
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise WrongUsage(
+            f"webhook_allowed_networks: {error}; write networks such as 10.0.0.0/8, 127.0.0.1/32"
+        ) from None
 
 
 def _port(given: Any) -> int:

@@ -24,7 +24,8 @@ def worker(
     log_to_stderr()
     with installation.held_lock(settings), installation.opened(settings) as db:
         installation.make_ready(db)
-        told, at_work = threading.Event(), Worker(db)
+        told = threading.Event()
+        at_work = Worker(db, webhook_networks=settings.webhook_allowed_networks)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             if told.is_set():

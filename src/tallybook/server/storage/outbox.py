@@ -1,21 +1,47 @@
-"""What the world must be told: a row in the transaction of the fact itself."""
+"""What the world must be told: a row in the transaction of the fact itself.
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+Rows become the feed in a second step, `publish`: it takes what has been committed and was not yet
+taken, whatever its own position, and numbers it. Publishers wait for each other, so numbers rise in
+the order of commits: who has read up to one has missed nothing below it.
+"""
 
-from sqlalchemy import func, insert, select
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select, text, update
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 
-from .tables import outbox
+from .tables import outbox, outbox_feed
 from .tx import Tx
+
+KEPT_FOR: Final = timedelta(days=30)
+_FEED: Final = "all spaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event, as the world is told it. `sequence` rises by one for each event of an object."""
+
+    space: SpaceId
+    id: str
+    event: str
+    object_id: str
+    sequence: int
+    data: Mapping[str, Any]
+    created_at: datetime
+    feed_position: int | None
 
 
 def append(
     tx: Tx, space: SpaceId, *, event: str, object_id: str, data: Mapping[str, Any], at: datetime
 ) -> str:
     """Announce an event of one object; return the message id. `data` is the payload, as JSON."""
+    if not tx.is_sqlite:  # two writers of one object: the second counts on from the first
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        tx.execute(lock, {"name": f"outbox:{space}:{object_id}"})
     t = outbox.c
     last = select(func.max(t.sequence)).where(t.space_id == space, t.object_id == object_id)
     sequence = (tx.execute(last).scalar() or 0) + 1
@@ -31,3 +57,84 @@ def append(
     }
     tx.execute(insert(outbox).values(row))
     return message_id
+
+
+def has_unpublished(tx: Tx) -> bool:
+    query = select(outbox.c.position).where(outbox.c.feed_position.is_(None)).limit(1)
+    return tx.execute(query).first() is not None
+
+
+def publish(tx: Tx, *, now: datetime, limit: int) -> list[Message]:
+    """Give the next feed positions to what was committed and has none; `now` is the real time."""
+    feed, t = outbox_feed.c, outbox.c
+    first = {"name": _FEED, "last_position": 0}
+    tx.execute(tx.insert(outbox_feed).values(first).on_conflict_do_nothing())
+    # The row is held until the commit: one publisher at a time. The next statement sees all that
+    # the one before it has committed.
+    hold = update(outbox_feed).where(feed.name == _FEED).values(last_position=feed.last_position)
+    last = tx.execute(hold.returning(feed.last_position)).scalar_one()
+    query = select(outbox).where(t.feed_position.is_(None)).order_by(t.position).limit(limit)
+    messages = []
+    for row in tx.execute(query).mappings().all():
+        last += 1
+        numbers = {"feed_position": last, "published_at": now}
+        tx.execute(update(outbox).where(t.position == row["position"]).values(numbers))
+        messages.append(_message({**row, **numbers}))
+    if messages:
+        tx.execute(update(outbox_feed).where(feed.name == _FEED).values(last_position=last))
+    return messages
+
+
+def find(tx: Tx, space: SpaceId, message_id: str) -> Message | None:
+    query = select(outbox).where(outbox.c.space_id == space, outbox.c.id == message_id)
+    row = tx.execute(query).mappings().one_or_none()
+    return None if row is None else _message(row)
+
+
+def list_feed(tx: Tx, space: SpaceId, *, after: int, limit: int) -> list[Message]:
+    """Return what was published in a space after a feed position, in order."""
+    t = outbox.c
+    query = select(outbox).where(t.space_id == space, t.feed_position > after)
+    rows = tx.execute(query.order_by(t.feed_position).limit(limit)).mappings()
+    return [_message(row) for row in rows]
+
+
+def list_since(
+    tx: Tx, space: SpaceId, *, since: datetime, events: Collection[str] | None, limit: int
+) -> list[Message]:
+    """Return what was published in a space from a real time on, in order."""
+    t = outbox.c
+    query = select(outbox).where(t.space_id == space, t.published_at >= since)
+    if events is not None:
+        query = query.where(t.event.in_(list(events)))
+    return [
+        _message(row) for row in tx.execute(query.order_by(t.feed_position).limit(limit)).mappings()
+    ]
+
+
+def forget(tx: Tx, *, now: datetime) -> int:
+    """Delete what was published longer ago than KEPT_FOR, but the last event of each object.
+
+    The last one stays, so that an object's sequence goes on rising.
+    """
+    later = outbox.alias("later")
+    newer = select(later.c.position).where(
+        later.c.space_id == outbox.c.space_id,
+        later.c.object_id == outbox.c.object_id,
+        later.c.sequence > outbox.c.sequence,
+    )
+    old = outbox.c.published_at < now - KEPT_FOR
+    return tx.execute(delete(outbox).where(old, newer.exists())).rowcount
+
+
+def _message(row: Mapping[Any, Any]) -> Message:
+    return Message(
+        SpaceId(row["space_id"]),
+        row["id"],
+        row["event"],
+        row["object_id"],
+        row["sequence"],
+        row["data"],
+        row["created_at"],
+        row["feed_position"],
+    )

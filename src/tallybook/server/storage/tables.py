@@ -48,7 +48,24 @@ outbox = Table(
     Column("sequence", Integer, nullable=False),  # rises by one for each event of one object
     Column("data", Document, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("feed_position", BigInteger, nullable=True),  # given after the commit, see outbox.py
+    Column("published_at", Instant, nullable=True),  # real time, never a test clock's
     UniqueConstraint("space_id", "object_id", "sequence"),
+    Index("ix_outbox_space_id_feed_position", "space_id", "feed_position"),
+    Index("ix_outbox_published_at", "published_at"),
+)
+Index(
+    "ix_outbox_unpublished",
+    outbox.c.position,
+    sqlite_where=outbox.c.feed_position.is_(None),
+    postgresql_where=outbox.c.feed_position.is_(None),
+)
+
+outbox_feed = Table(
+    "outbox_feed",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last_position", BigInteger, nullable=False),
 )
 
 due_work = Table(

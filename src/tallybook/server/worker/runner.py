@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Final
@@ -14,6 +14,9 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Database, Tx, due, idempotency
 from tallybook.server.storage.due import Due
 from tallybook.server.storage.errors import LeaseLost
+from tallybook.server.webhooks import feed
+from tallybook.server.webhooks.rules.addresses import Network
+from tallybook.server.webhooks.sender import Sender
 
 from .schedule import KINDS, Work
 
@@ -68,13 +71,21 @@ def run_claimed(db: Database, items: list[Due], *, retry: timedelta = RETRY) -> 
 
 def _forget(tx: Tx) -> None:
     idempotency.forget(tx, clock.now())
+    feed.forget(tx, now=clock.now())
 
 
 class Worker:
-    """A thread that runs due work until it is stopped."""
+    """A thread that runs due work, and one that sends webhooks, until they are stopped."""
 
-    def __init__(self, db: Database, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        idle_s: float = IDLE_S,
+        webhook_networks: Sequence[Network] = (),
+    ) -> None:
         self._db = db
+        self._sender = Sender(db, allowed=webhook_networks)
         self._idle_s = idle_s
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -82,10 +93,12 @@ class Worker:
     def start(self) -> None:
         self._thread = threading.Thread(target=self.run, name="tallybook-worker", daemon=True)
         self._thread.start()
+        self._sender.start()
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Stop after the work at hand."""
         self._stopping.set()
+        self._sender.stop(timeout_s)
         if self._thread is not None:
             self._thread.join(timeout_s)
 

@@ -53,11 +53,11 @@ CREATE TABLE events (
   CONSTRAINT pk_events PRIMARY KEY (position)
 );
 
-CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
+CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
 
 CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, "key");
 
-CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
+CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -87,9 +87,23 @@ CREATE TABLE outbox (
   sequence INTEGER NOT NULL,
   data JSON NOT NULL,
   created_at BIGINT NOT NULL,
+  feed_position BIGINT,
+  published_at BIGINT,
   CONSTRAINT pk_outbox PRIMARY KEY (position),
   CONSTRAINT uq_outbox_space_id_object_id_sequence UNIQUE (space_id, object_id, sequence),
   CONSTRAINT uq_outbox_id UNIQUE (id)
+);
+
+CREATE INDEX ix_outbox_published_at ON outbox (published_at);
+
+CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
+
+CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
+
+CREATE TABLE outbox_feed (
+  name TEXT NOT NULL,
+  last_position BIGINT NOT NULL,
+  CONSTRAINT pk_outbox_feed PRIMARY KEY (name)
 );
 
 CREATE TABLE due_work (
@@ -135,9 +149,9 @@ CREATE TABLE customers (
   CONSTRAINT pk_customers PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
-
 CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
 
 CREATE TABLE ledger_accounts (
   id TEXT NOT NULL,
@@ -220,6 +234,8 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
 );
 
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
+
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
 
 CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
@@ -227,8 +243,6 @@ CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
-
-CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
 
 CREATE TABLE wallets (
   space_id INTEGER NOT NULL,
@@ -254,11 +268,11 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
-
 CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+
+CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
 
@@ -307,17 +321,74 @@ CREATE TABLE invoices (
   CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
 );
 
+CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
+
 CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
 
 CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
-
-CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
   count INTEGER NOT NULL,
   CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id)
 );
+
+CREATE TABLE webhook_endpoints (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  url TEXT NOT NULL,
+  events JSON,
+  description TEXT,
+  status TEXT NOT NULL,
+  disabled_reason TEXT,
+  disabled_at BIGINT,
+  failing_since BIGINT,
+  secrets JSON NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_webhook_endpoints PRIMARY KEY (space_id, id)
+);
+
+CREATE TABLE webhook_deliveries (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  endpoint_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  data JSON,
+  status TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_attempt_at BIGINT,
+  lease_until BIGINT,
+  fence BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  completed_at BIGINT,
+  CONSTRAINT pk_webhook_deliveries PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_webhook_deliveries_space_id_endpoint_id_message_id UNIQUE (space_id, endpoint_id, message_id)
+);
+
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+
+CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
+
+CREATE TABLE webhook_attempts (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  delivery_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  started_at BIGINT NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  status_code INTEGER,
+  error TEXT,
+  response_text TEXT,
+  CONSTRAINT pk_webhook_attempts PRIMARY KEY (space_id, id),
+  CONSTRAINT uq_webhook_attempts_space_id_delivery_id_number UNIQUE (space_id, delivery_id, number)
+);
+
+CREATE INDEX ix_webhook_attempts_started_at ON webhook_attempts (started_at);
 
 CREATE TABLE spaces (
   id INTEGER NOT NULL,
@@ -555,9 +626,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
+
+CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -653,9 +724,9 @@ CREATE TABLE plan_charges (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
-
 CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, "key") WHERE archived_at IS NULL;
+
+CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
 
 CREATE TABLE agent_actions (
   space_id INTEGER NOT NULL,
@@ -677,9 +748,9 @@ CREATE TABLE agent_actions (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
-
 CREATE INDEX ix_agent_actions_space_id_agent_id ON agent_actions (space_id, agent_id, created_at, id);
+
+CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
 
 CREATE TABLE subscriptions (
   space_id INTEGER NOT NULL,
@@ -727,13 +798,13 @@ CREATE TABLE subscriptions (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
-
-CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
 
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
 
-CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+
+CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -757,9 +828,9 @@ CREATE TABLE meter_prices (
 
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
-CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
-
 CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
+
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,
@@ -809,9 +880,9 @@ CREATE TABLE contracts (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
+
+CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
 
 CREATE TABLE contract_versions (
   space_id INTEGER NOT NULL,

@@ -1,0 +1,1 @@
+"""Who is told, and whether they heard: endpoints, deliveries, the feed."""
