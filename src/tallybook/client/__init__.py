@@ -3,19 +3,23 @@
 from httpx2 import Timeout
 
 from ._async.access import AsyncCustomerState
+from ._async.buffers import AsyncUsageBuffer
 from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
 from ._async.holds import AsyncHold
 from ._async.invoices import AsyncInvoice
 from ._async.pages import AsyncPage
+from ._async.redis_buffer import AsyncRedisUsageBuffer
 from ._async.subscriptions import AsyncCancellation, AsyncPlanChange, AsyncSubscription
 from ._async.wallets import AsyncWallet, AsyncWalletTransactionResult
 from ._sync.access import CustomerState
+from ._sync.buffers import UsageBuffer
 from ._sync.client import Tallybook
 from ._sync.customers import Customer
 from ._sync.holds import Hold
 from ._sync.invoices import Invoice
 from ._sync.pages import Page
+from ._sync.redis_buffer import RedisUsageBuffer
 from ._sync.subscriptions import Cancellation, PlanChange, Subscription
 from ._sync.wallets import Wallet, WalletTransactionResult
 from .errors import (
@@ -82,6 +86,13 @@ from .types.subscriptions import (
 )
 from .types.usage import AggregatedUsage, BatchResult, UsageEvent, UsageInput
 from .types.wallets import WalletBalance, WalletTransaction
+from .types.webhooks import (
+    FeedEvent,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEndpointWithSecret,
+    WebhookReplayResult,
+)
 
 __all__ = [
     "NOT_GIVEN",
@@ -105,8 +116,10 @@ __all__ = [
     "AsyncInvoice",
     "AsyncPage",
     "AsyncPlanChange",
+    "AsyncRedisUsageBuffer",
     "AsyncSubscription",
     "AsyncTallybook",
+    "AsyncUsageBuffer",
     "AsyncWallet",
     "AsyncWalletTransactionResult",
     "AuthenticationError",
@@ -125,6 +138,7 @@ __all__ = [
     "CustomerState",
     "DeliveryError",
     "Estimate",
+    "FeedEvent",
     "FieldError",
     "Hold",
     "IdempotencyInProgressError",
@@ -152,6 +166,7 @@ __all__ = [
     "PriceTier",
     "QueueStats",
     "RateLimitError",
+    "RedisUsageBuffer",
     "Refund",
     "ResolvedTerms",
     "Subscription",
@@ -165,12 +180,17 @@ __all__ = [
     "UnavailablePlan",
     "UnprocessableEntityError",
     "UnreadableResponseError",
+    "UsageBuffer",
     "UsageEvent",
     "UsageInput",
     "Wallet",
     "WalletBalance",
     "WalletTransaction",
     "WalletTransactionResult",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEndpointWithSecret",
     "WebhookPayloadError",
+    "WebhookReplayResult",
     "WebhookSignatureError",
 ]

@@ -1,6 +1,7 @@
 """The one place that talks to the network: tries, waits, and says what failed."""
 
 import asyncio
+import os
 import random
 import time
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ class AsyncTransport:
     def __init__(self, http: httpx2.AsyncClient, *, owned: bool) -> None:
         self.http = http
         self.owned = owned  # a client that was handed in is its owner's to close
+        self.pid = os.getpid()
         self.sleep = asyncio.sleep
         self.chance = random.random
 
@@ -82,7 +84,8 @@ class AsyncTransport:
 
     def after_fork(self) -> None:
         """Leave the connections to the parent: two processes on one would mix their answers."""
-        if self.owned:
+        if self.owned and self.pid != os.getpid():
+            self.pid = os.getpid()
             _of_parents.append(self.http)  # collected, it would close what the parent uses
             self.http = httpx2.AsyncClient()
 

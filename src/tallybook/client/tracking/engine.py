@@ -51,7 +51,8 @@ class Engine(ABC):
         self.registered: dict[str, Any] = {}
         self.closed = False
         self._start_anew()
-        self.open_spool()
+        with self.changed:
+            self.open_spool()
         survive_forks(self)
 
     def _start_anew(self) -> None:
@@ -66,7 +67,7 @@ class Engine(ABC):
         self._spool_is_due = durable
 
     def open_spool(self) -> None:
-        """Open the spool, where one is asked for and not open; a fork opens one when it tracks."""
+        """Open the spool that is asked for; the lock is held. A fork does it when it tracks."""
         if not self._spool_is_due or self.client.options.disabled or self.closed:
             return
         self._spool_is_due = False
@@ -92,23 +93,36 @@ class Engine(ABC):
 
         Errors: DeliveryError, where `on_overflow` is "raise" and the queue is full.
         """
+        written = self.accept(given, disabled=disabled)
+        if written is not None:
+            self.put(*written)
+
+    def accept(
+        self, given: Mapping[str, Any], *, disabled: bool = False
+    ) -> tuple[str, bytes] | None:
+        """Return the key and the JSON of an event; None where it was dropped, and told."""
         if os.getpid() != self.pid:  # forked in a way that told nobody
             self.after_fork_in_child()
         if disabled or self.client.options.disabled:
             self.queue.counts.tracked += 1
             self.queue.counts.dropped[Reason.DISABLED] += 1
-            return
+            return None
         try:
             written = self.write(given)
         except OversizeEvent as error:
             self._refuse(Reason.OVERSIZE, given, str(error), error)
+            return None
         except Exception as error:  # noqa: BLE001 - `track` never raises
             self._refuse(Reason.INVALID, given, f"{type(error).__name__}: {error}", error)
-        else:
-            if written is None:
-                self._refuse(Reason.REDACTED, given, "taken out by redact")
-            elif (drop := self._put(*written)) is not None:
-                self.report([drop])
+            return None
+        if written is None:
+            self._refuse(Reason.REDACTED, given, "taken out by redact")
+        return written
+
+    def put(self, key: str, body: bytes) -> None:
+        """Queue what was accepted. Errors: DeliveryError, as `track`."""
+        if (drop := self._put(key, body)) is not None:
+            self.report([drop])
 
     def write(self, given: Mapping[str, Any]) -> tuple[str, bytes] | None:
         """Return the key and the JSON of an event. Errors: TypeError, ValueError."""

@@ -42,4 +42,7 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    # What a first request would import is imported now: a child that is forked while a thread
+    # of the parent imports a module can never import it. socket.getaddrinfo needs this one.
+    "localhost".encode("idna")
     os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -50,9 +50,9 @@ class TrackQueue:
         self._pending: deque[QueuedEvent] = deque()
         self._sending: Batch | None = None
         self._settled = False  # the batch is done with, and about to be told
-        self._paused_until_s = 0.0
+        self.paused_until_s = 0.0
         self._drain_to = -1
-        self._batch_max = options.max_batch_size
+        self.batch_max = options.max_batch_size
         self._watches: list[Watch] = []
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class TrackQueue:
         if self._sending is not None or due is None or due > now_s:
             return None
         size, events = _ENVELOPE_BYTES, list[QueuedEvent]()
-        while self._pending and len(events) < self._batch_max:
+        while self._pending and len(events) < self.batch_max:
             size += len(self._pending[0].body) + 1
             if size > BODY_BYTES_MAX and events:
                 break
@@ -104,9 +104,9 @@ class TrackQueue:
             or first.tries
             or blocks
         ):
-            return self._paused_until_s
+            return self.paused_until_s
         if options.flush_interval_s:
-            return max(self._paused_until_s, first.enqueued_at_s + options.flush_interval_s)
+            return max(self.paused_until_s, first.enqueued_at_s + options.flush_interval_s)
         return None
 
     def settle(
@@ -121,7 +121,7 @@ class TrackQueue:
                 return self._answered(batch, outcome, now_s, chance)
             case Failed(kind="smaller") if len(batch.events) > 1:
                 # One bad item spoils the request: find it by halves, without counting a try.
-                self._batch_max = max(1, len(batch.events) // 2)
+                self.batch_max = max(1, len(batch.events) // 2)
                 self._put_back(batch.events)
                 return [], []
             case Failed(kind="later"):
@@ -184,11 +184,16 @@ class TrackQueue:
         self._sending = None
         self._put_back(events)
 
-    def abandon(self, reason: Reason, message: str) -> list[Drop]:
-        """Empty the queue; a durable one loses nothing by it."""
+    def give_back(self) -> list[QueuedEvent]:
+        """Hand out what is not done with, to whom these events came from."""
         events = [*self._in_flight(), *self._pending]
         self._sending = None
         self._pending.clear()
+        return events
+
+    def abandon(self, reason: Reason, message: str) -> list[Drop]:
+        """Empty the queue; a durable one loses nothing by it."""
+        events = self.give_back()
         if not events or self.options.durable:
             return []
         return [self._drop(reason, events, message)]
@@ -237,7 +242,7 @@ class TrackQueue:
         if failed.retry_after_s is not None:
             delay_s = min(failed.retry_after_s, PAUSE_S_MAX)
         if kept or failed.retry_after_s is not None:
-            self._paused_until_s = max(self._paused_until_s, now_s + delay_s)
+            self.paused_until_s = max(self.paused_until_s, now_s + delay_s)
         self._put_back(kept)
         if not given_up:
             return [], []
@@ -251,7 +256,7 @@ class TrackQueue:
         return self._sending.events if self._sending and not self._settled else ()
 
     def _grow(self) -> None:
-        self._batch_max = min(self._batch_max * 2, self.options.max_batch_size)
+        self.batch_max = min(self.batch_max * 2, self.options.max_batch_size)
 
     def _drop(
         self,
