@@ -86,13 +86,6 @@ from .types.subscriptions import (
 )
 from .types.usage import AggregatedUsage, BatchResult, UsageEvent, UsageInput
 from .types.wallets import WalletBalance, WalletTransaction
-from .types.webhooks import (
-    FeedEvent,
-    WebhookDelivery,
-    WebhookEndpoint,
-    WebhookEndpointWithSecret,
-    WebhookReplayResult,
-)
 
 __all__ = [
     "NOT_GIVEN",
@@ -138,7 +131,6 @@ __all__ = [
     "CustomerState",
     "DeliveryError",
     "Estimate",
-    "FeedEvent",
     "FieldError",
     "Hold",
     "IdempotencyInProgressError",
@@ -187,10 +179,6 @@ __all__ = [
     "WalletBalance",
     "WalletTransaction",
     "WalletTransactionResult",
-    "WebhookDelivery",
-    "WebhookEndpoint",
-    "WebhookEndpointWithSecret",
     "WebhookPayloadError",
-    "WebhookReplayResult",
     "WebhookSignatureError",
 ]
