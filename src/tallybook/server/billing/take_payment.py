@@ -146,16 +146,13 @@ def receive(
     Errors: InvoiceNotFound; InvoiceOfAnother; InvoiceCurrencyDiffers; IllegalInvoiceTransition;
     DuplicateExternalTransaction; KeyReused.
     """
-    print_ = print_of(
-        {
-            "invoice_id": invoice_id,
-            "customer_id": customer_id,
-            "amount": amount,
-            "currency": currency,
-            "status": status,
-            "external_transaction_id": external_transaction_id,
-        }
-    )
+    about = {"invoice_id": invoice_id, "customer_id": customer_id, "amount": amount}
+    about |= {
+        "currency": currency,
+        "status": status,
+        "external_transaction_id": external_transaction_id,
+    }
+    print_ = print_of(about)
     before = ledger.find_request(tx, space, operation="payment.create", key=key, fingerprint=print_)
     if before is not None:
         return payments.get(tx, space, before), True

@@ -121,9 +121,7 @@ def billed_before(
     return from_micro_units(micros)
 
 
-def billed_versions(
-    tx: Tx, space: SpaceId, *, subscription_id: str
-) -> dict[int, dict[str, int]]:
+def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
     """Return, by period and meter, the version of the counter that a period was last billed on.
 
     A counter that has moved since has late or voided usage; a meter never billed is not there.
