@@ -10,6 +10,7 @@ import pytest
 import tallybook
 from tallybook import AsyncTallybook, Tallybook
 from tallybook.client.version import VERSION
+from tallybook.client.webhooks.bound import Webhooks
 
 from . import surface
 
@@ -31,6 +32,8 @@ def test_both_forms_have_the_same_methods_and_parameters() -> None:
 @pytest.mark.parametrize("client", [Tallybook, AsyncTallybook])
 def test_every_verb_has_a_raw_form(client: type) -> None:
     def check(resource: type) -> int:
+        if resource is Webhooks:  # it makes no calls
+            return 0
         inner = dict(surface.resources_of(resource))
         raw = inner.pop("with_raw_response")
         verbs = {line.split("(")[0] for line in surface.methods_of(resource)}

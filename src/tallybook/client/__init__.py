@@ -86,6 +86,13 @@ from .types.subscriptions import (
 )
 from .types.usage import AggregatedUsage, BatchResult, UsageEvent, UsageInput
 from .types.wallets import WalletBalance, WalletTransaction
+from .types.webhooks import (
+    FeedEvent,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEndpointWithSecret,
+    WebhookReplayResult,
+)
 
 __all__ = [
     "NOT_GIVEN",
@@ -131,6 +138,7 @@ __all__ = [
     "CustomerState",
     "DeliveryError",
     "Estimate",
+    "FeedEvent",
     "FieldError",
     "Hold",
     "IdempotencyInProgressError",
@@ -179,6 +187,10 @@ __all__ = [
     "WalletBalance",
     "WalletTransaction",
     "WalletTransactionResult",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEndpointWithSecret",
     "WebhookPayloadError",
+    "WebhookReplayResult",
     "WebhookSignatureError",
 ]

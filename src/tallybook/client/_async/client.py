@@ -27,6 +27,7 @@ from tallybook.client.options import (
     Redact,
     TimeoutInput,
 )
+from tallybook.client.webhooks.bound import Webhooks
 
 from .access import AsyncAccess
 from .agents import AsyncAgents
@@ -47,6 +48,8 @@ from .tracking import AsyncTracking
 from .transport import AsyncTransport
 from .usage import AsyncUsage
 from .wallets import AsyncWallets
+from .webhook_endpoints import AsyncWebhookEndpoints
+from .webhook_events import AsyncWebhookEvents
 
 
 class AsyncTallybook(AsyncTracking):
@@ -177,6 +180,18 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def contracts(self) -> AsyncContracts:
         return AsyncContracts(self)
+
+    @cached_property
+    def webhook_endpoints(self) -> AsyncWebhookEndpoints:
+        return AsyncWebhookEndpoints(self)
+
+    @cached_property
+    def webhook_events(self) -> AsyncWebhookEvents:
+        return AsyncWebhookEvents(self)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self.options.webhook_secret)
 
     def with_options(
         self,

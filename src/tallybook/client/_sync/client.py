@@ -27,6 +27,7 @@ from tallybook.client.options import (
     Redact,
     TimeoutInput,
 )
+from tallybook.client.webhooks.bound import Webhooks
 
 from .access import Access
 from .agents import Agents
@@ -47,6 +48,8 @@ from .tracking import Tracking
 from .transport import Transport
 from .usage import Usage
 from .wallets import Wallets
+from .webhook_endpoints import WebhookEndpoints
+from .webhook_events import WebhookEvents
 
 
 class Tallybook(Tracking):
@@ -177,6 +180,18 @@ class Tallybook(Tracking):
     @cached_property
     def contracts(self) -> Contracts:
         return Contracts(self)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        return WebhookEndpoints(self)
+
+    @cached_property
+    def webhook_events(self) -> WebhookEvents:
+        return WebhookEvents(self)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self.options.webhook_secret)
 
     def with_options(
         self,

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from tallybook.server.storage import open_database, schema
 from tallybook.wire.base import Problem
+from tallybook.wire.webhooks import SCHEMAS
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -38,12 +39,36 @@ def document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         "api_key": {"type": "http", "scheme": "bearer", "description": "An API key, tb_live_…"}
     }
+    made["webhooks"] = _webhooks(schemas)
     made["security"] = [{"api_key": []}]
     for path in made["paths"].values():
         for operation in path.values():
             _tidy(operation)
     app.openapi_schema = made
     return made
+
+
+def _webhooks(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return what is sent to webhook endpoints, an item an event; its models go to `schemas`."""
+    described = {}
+    for name, model in SCHEMAS.items():
+        if model.__name__ not in schemas:
+            schema = model.model_json_schema(
+                ref_template="#/components/schemas/{model}", mode="serialization"
+            )
+            for inner, definition in schema.pop("$defs", {}).items():
+                schemas.setdefault(inner, definition)
+            schemas[model.__name__] = schema
+        content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+        described[name] = {
+            "post": {
+                "operationId": f"webhooks.{name}",
+                "description": f"{model.__doc__} Answer with any 2xx.",
+                "requestBody": {"required": True, "content": {"application/json": content}},
+                "responses": {"2XX": {"description": "Received."}},
+            }
+        }
+    return described
 
 
 def standalone() -> dict[str, Any]:

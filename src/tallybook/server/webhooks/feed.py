@@ -47,7 +47,7 @@ def page_after(tx: Tx, space: SpaceId, page: PageRequest, *, after: str | None) 
     position = 0
     if page.after is not None:
         position = int(page.after[0])
-    elif after is not None:
+    elif after:  # an empty one too is the beginning
         found = outbox.find(tx, space, after)
         if found is None or found.feed_position is None:
             raise WebhookEventNotFound(message_id=after)

@@ -1,0 +1,34 @@
+"""The event feed: all that happened, in an order that misses nothing."""
+
+from functools import cached_property
+from typing import Unpack
+
+from tallybook.client.options import ListOptions
+from tallybook.client.types.webhooks import FeedEvent
+
+from .pages import Page
+from .resources import Resource
+from .verbs import listing, raw
+
+
+class WebhookEvents(Resource):
+    """`client.webhook_events`."""
+
+    @cached_property
+    def with_raw_response(self) -> "WebhookEventsRaw":
+        return WebhookEventsRaw(self)
+
+    @listing
+    def list(self, *, after: str | None = None, **options: Unpack[ListOptions]) -> Page[FeedEvent]:
+        """Return the events of the last 30 days, the oldest first.
+
+        `after` is the id of the last event that was handled; nothing ever comes before it later.
+        """
+        return self._list("/webhook-events", FeedEvent, options, {"after": after})
+
+
+class WebhookEventsRaw:
+    """The verbs of `client.webhook_events`, each answering an APIResponse."""
+
+    def __init__(self, events: WebhookEvents) -> None:
+        self.list = raw(events.list)

@@ -1,0 +1,1 @@
+"""Webhooks as they are received: verify, read, know what to do. Public: `tallybook.webhooks`."""
