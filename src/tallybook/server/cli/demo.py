@@ -26,7 +26,7 @@ from .settings import load
 
 DEFAULT_DATA_DIR: Final = "demo-data"
 FILE_NAME: Final = "demo.json"
-SHOWN_MAX: Final = 20
+SHOWN_MAX: Final = 12
 
 
 def demo(
@@ -157,6 +157,12 @@ def _show(result: dict[str, Any], *, as_json: bool) -> None:
     output.show_table(result, columns, rows, as_json=False)
     if len(result["invoices"]) > SHOWN_MAX:
         output.show(None, [f"… and {len(result['invoices']) - SHOWN_MAX} more"], as_json=False)
+    one = result["explained"]
+    output.show(None, ["", f"{one['number']}, {one['customer']}, {one['total']}:"], as_json=False)
+    parts = ("description", "quantity", "included", "billable", "total")
+    output.show_table(
+        result, parts, ([it[name] for name in parts] for it in one["lines"]), as_json=False
+    )
     lines = [
         "",
         f"{result['customers']} customers, {len(result['invoices'])} invoices; "

@@ -4,14 +4,17 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from tallybook import Tallybook
-from tallybook.client.calls import prepare
+from tallybook.client.types.plans import Tier
+from tallybook.client.types.usage import UsageInput
 from tallybook.wire.base import format_instant
 
 BATCH: Final = 500
 GRACE: Final = timedelta(hours=2)  # after a period's end its invoice waits an hour for late usage
+DEPOSITS: Final = (100, 250, 500)
 PAID_BY_TRANSFER: Final = 3  # every third customer has no wallet and pays its invoices itself
 PLAN: Final = "team"
 NAMES: Final = (
@@ -21,7 +24,7 @@ NAMES: Final = (
 )
 AGENTS: Final = ("researcher", "coder", "supporter")
 MODELS: Final = ("small", "large")
-TIERS: Final = (
+TIERS: Final[tuple[Tier, ...]] = (
     {"start_unit": "0", "end_unit": "1000000", "unit_price": "0.00001"},
     {"start_unit": "1000000", "end_unit": "5000000", "unit_price": "0.000008"},
     {"start_unit": "5000000", "end_unit": None, "unit_price": "0.000005"},
@@ -64,7 +67,7 @@ class Story:
 
     def tell(self) -> dict[str, Any]:
         """Make everything; return what there is to see."""
-        self._post("/test-clock/advance", {"to": format_instant(self._months[0].start)})
+        self._client.test_clock.advance(self._months[0].start)
         self._sell()
         self._win_customers()
         share, rest = divmod(self._events, len(self._months))
@@ -75,42 +78,46 @@ class Story:
 
     def _sell(self) -> None:
         """Two meters, three agents, a plan of 20 a month with prices per token and per task."""
-        token = {"name": "Tokens", "key": "tokens", "aggregation": "sum", "unit_label": "token"}
-        task = {"name": "Tasks", "key": "tasks", "aggregation": "count", "unit_label": "task"}
-        self._post("/meters", token)
-        self._post("/meters", task)
+        client = self._client
+        client.meters.create(name="Tokens", key="tokens", aggregation="sum", unit_label="token")
+        client.meters.create(name="Tasks", key="tasks", aggregation="count", unit_label="task")
         for name in AGENTS:
-            self._post("/agents", {"name": name.title(), "external_id": name, "status": "active"})
-        self._post("/plans", {"name": "Team", "key": PLAN, "features": ["audit_log"]})
-        price = {"market": "global", "base_price": "20", "billing_period": "monthly"}
-        self._post(f"/plans/{PLAN}/prices", price)
-        tokens = {"meter": "tokens", "pricing_model": "graduated", "tiers": list(TIERS)}
-        tasks = {"meter": "tasks", "pricing_model": "per_unit", "unit_price": "0.05"}
-        for shape, included in ((tokens, "100000"), (tasks, "50")):
-            self._post(f"/plans/{PLAN}/meter-prices", {**shape, "included_units": included})
+            client.agents.create(name=name.title(), external_id=name, status="active")
+        client.plans.create(name="Team", key=PLAN, features=["audit_log"])
+        client.pricing.add_price_to_plan(
+            PLAN, market="global", base_price=20, billing_period="monthly"
+        )
+        prices = client.plans.meter_prices
+        prices.create(
+            PLAN, meter="tokens", pricing_model="graduated", tiers=TIERS, included_units=100_000
+        )
+        prices.create(
+            PLAN, meter="tasks", pricing_model="per_unit", unit_price="0.05", included_units=50
+        )
 
     def _win_customers(self) -> None:
         for number, (external_id, name) in enumerate(self._customers):
-            made = self._post("/customers", {"name": name, "external_id": external_id})
+            customer = self._client.customers.create(name=name, external_id=external_id)
             if number % PAID_BY_TRANSFER:
-                wallet = self._call("PUT", f"/customers/{made['id']}/wallets/USD", {})
-                amount = str(self._random.choice((50, 100, 250)))
-                self._post(f"/wallets/{wallet['id']}/top-ups", {"amount": amount})
-            self._post("/subscriptions", {"customer_id": made["id"], "plan": PLAN})
+                wallet = self._client.wallets.get_or_create(customer.id, "USD")
+                wallet.top_up(
+                    amount=self._random.choice(DEPOSITS), idempotency_key=f"deposit-{external_id}"
+                )
+            customer.subscribe(plan=PLAN)
             self._step(1, "customers")
 
     def _live_through(self, month: Month, events: int, *, is_last: bool) -> None:
         """A month of usage; then its end, with the invoices of the next."""
         at = month.end if is_last else month.end - timedelta(minutes=1)
-        self._post("/test-clock/advance", {"to": format_instant(at)})
+        self._client.test_clock.advance(at)
         for batch in _batches(self._usage(month, events), BATCH):
-            self._post("/events/batch", {"events": batch})
+            self._client.usage.create_batch(batch)
             self._step(len(batch), f"usage of {month.start:%B %Y}")
         if not is_last:
             self._pay_what_is_open()
-            self._post("/test-clock/advance", {"to": format_instant(month.end + GRACE)})
+            self._client.test_clock.advance(month.end + GRACE)
 
-    def _usage(self, month: Month, events: int) -> Iterator[dict[str, Any]]:
+    def _usage(self, month: Month, events: int) -> Iterator[UsageInput]:
         pick, span = self._random, (month.end - month.start) - timedelta(minutes=5)
         weights = [1 / (1 + index) for index in range(len(self._customers))]
         for number in range(events):
@@ -129,57 +136,63 @@ class Story:
 
     def _pay_what_is_open(self) -> None:
         """Bank transfers of those without a wallet; one of them always forgets."""
-        for invoice in self._list("/invoices?status=open&limit=100"):
-            customer = self._call("GET", f"/customers/{invoice['customer_id']}")
-            if customer["external_id"] == self._customers[0][0]:
+        for invoice in self._client.invoices.list(status="open", limit=100):
+            if invoice.customer_id == self._forgetful:
                 continue
-            body = {
-                "customer_id": invoice["customer_id"],
-                "invoice_id": invoice["id"],
-                "amount": invoice["amount_due"],
-                "payment_method": "bank_transfer",
-                "status": "completed",
-            }
-            self._post("/payments", body)
+            self._client.payments.create(
+                customer_id=invoice.customer_id,
+                invoice_id=invoice.id,
+                amount=invoice.amount_due,
+                payment_method="bank_transfer",
+                status="completed",
+            )
+
+    @cached_property
+    def _forgetful(self) -> str:
+        return self._client.customers.get(external_id=self._customers[0][0]).id
 
     def _seen(self) -> dict[str, Any]:
-        names = dict(self._customers)
-        by_id = {it["id"]: it["external_id"] for it in self._list("/customers?limit=100")}
+        names = {it.id: it.name for it in self._client.customers.list(limit=100)}
+        found = list(self._client.invoices.list(limit=100))
         invoices = [
             {
-                "number": it["number"],
-                "customer": names.get(by_id.get(it["customer_id"], ""), it["customer_id"]),
-                "period_start": it["period_start"],
-                "total": it["total"],
-                "amount_due": it["amount_due"],
-                "currency": it["currency"],
-                "status": "past_due" if it["past_due"] else it["status"],
+                "number": it.number,
+                "customer": names[it.customer_id],
+                "period_start": None
+                if it.period_start is None
+                else format_instant(it.period_start),
+                "total": str(it.total),
+                "amount_due": str(it.amount_due),
+                "currency": it.currency,
+                "status": "past_due" if it.past_due else it.status,
             }
-            for it in self._list("/invoices?limit=100")
+            for it in found
         ]
-        now = self._call("GET", "/test-clock")["now"]
-        return {"now": now, "customers": len(names), "invoices": invoices}
+        largest = max(found, key=lambda it: it.total)
+        return {
+            "now": format_instant(self._client.test_clock.get().now),
+            "customers": len(names),
+            "invoices": invoices,
+            "explained": {
+                "number": largest.number,
+                "customer": names[largest.customer_id],
+                "total": str(largest.total),
+                "lines": [
+                    {
+                        "description": line.description,
+                        "quantity": str(line.quantity),
+                        "included": str(line.included_units_used or 0),
+                        "billable": str(line.billable_units or line.quantity),
+                        "total": str(line.total),
+                    }
+                    for line in largest.line_items
+                ],
+            },
+        }
 
     def _step(self, count: int, what: str) -> None:
         self._done += count
         self._moved(self._done, what)
-
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._call("POST", path, body)
-
-    def _list(self, path: str) -> list[Any]:
-        found: list[Any] = []
-        page = self._call("GET", path)
-        found.extend(page["data"])
-        while page["has_more"]:
-            page = self._call("GET", f"{path}&cursor={page['next_cursor']}")
-            found.extend(page["data"])
-        return found
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        client = self._client
-        call = prepare(client.options, method, path, body=body, options={})
-        return client.transport.send(call, client.options).json()
 
 
 def months(now: datetime) -> list[Month]:
@@ -199,8 +212,8 @@ def _name(number: int) -> str:
     return NAMES[index] if not round_of else f"{NAMES[index]} {round_of + 1}"
 
 
-def _batches(events: Iterator[dict[str, Any]], size: int) -> Iterator[Sequence[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
+def _batches(events: Iterator[UsageInput], size: int) -> Iterator[Sequence[UsageInput]]:
+    batch: list[UsageInput] = []
     for event in events:
         batch.append(event)
         if len(batch) == size:
