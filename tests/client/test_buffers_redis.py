@@ -161,7 +161,7 @@ def test_what_fails_for_now_stays_and_is_sent_the_same(
     buffer = buffers.make(taker)
     for number in range(3):
         form.do(buffer.track(**use(number)))
-    assert form.do(buffer.flush(timeout=0.05)) is None
+    assert form.do(buffer.flush(timeout=0.3)) is None
     assert store.llen(KEYS.waiting) == 3
     assert form.do(buffer.flush()).accepted == 3
     assert taker.batches[0] == taker.batches[1]
@@ -220,7 +220,7 @@ def test_a_batch_that_was_taken_and_not_finished_is_anothers_after_the_lease(
 ) -> None:
     taker, dead = Taker(), Taker()
     buffer = buffers.make(taker)
-    gone = buffers.make(dead, lease=0.2)
+    gone = buffers.make(dead, lease=2.0)
     for number in range(3):
         form.do(gone.track(**use(number)))
 
@@ -232,7 +232,7 @@ def test_a_batch_that_was_taken_and_not_finished_is_anothers_after_the_lease(
         form.do(gone.flush())
     assert store.llen(KEYS.waiting) == 0
     assert form.do(buffer.flush()) is None
-    pause(form, 0.25)
+    pause(form, 2.1)
     assert form.do(buffer.flush()).accepted == 3
     assert (taker.numbers, store.keys("*")) == ([0, 1, 2], [])
     form.do(buffer.shutdown())

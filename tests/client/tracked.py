@@ -83,7 +83,7 @@ def inside(form: Blocking, work: Callable[[], Any]) -> Any:
     return form.runner.run(run())
 
 
-def until(form: Blocking, true: Callable[[], bool], *, for_s: float = 5.0) -> None:
+def until(form: Blocking, true: Callable[[], bool], *, for_s: float = 20.0) -> None:
     """Let the form work until this is true."""
     end_s = time.monotonic() + for_s
     while not true():

@@ -8,11 +8,10 @@ from typing import Any, Final, Self, Unpack, cast
 
 from tallybook.client.errors import DeliveryError
 from tallybook.client.options import check_count, check_seconds
-from tallybook.client.responses import parse_model
 from tallybook.client.tracking import QueueOptions
 from tallybook.client.tracking.events import TrackInput
 from tallybook.client.tracking.forks import survive_forks
-from tallybook.client.tracking.models import Answered, Batch, Outcome, add_up
+from tallybook.client.tracking.models import Batch, Outcome, add_up
 from tallybook.client.tracking.pulse import AsyncPulse
 from tallybook.client.tracking.queue import TrackQueue
 from tallybook.client.tracking.redis_keys import (
@@ -217,7 +216,7 @@ class AsyncRedisUsageBuffer:
         try:
             call = tracker.call_of(batch)
             response = await self._client.transport.send(call, self._client.options)
-            return Answered(parse_model(response, BatchResult, self._client).results)
+            return tracker.read(response)
         except Exception as error:  # noqa: BLE001 - told by the outcome
             return tracker.outcome_of(error)
 

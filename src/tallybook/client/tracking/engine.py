@@ -14,14 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
+
 from tallybook.client.calls import Call, prepare
 from tallybook.client.errors import DeliveryError
 from tallybook.client.keys import new_key
 from tallybook.client.options import ClientOptions, OnError
+from tallybook.client.responses import parse_model
+from tallybook.client.types.usage import BatchResult
 
 from .events import OversizeEvent, QueuedEvent, batch_body, write_event
 from .forks import survive_forks
-from .models import Batch, Drop, Outcome, QueueStats, Reason
+from .models import Answered, Batch, Drop, Outcome, QueueStats, Reason
 from .outcomes import outcome_of
 from .queue import QueueOptions, TrackQueue, Watch
 from .spool import Spool
@@ -59,6 +63,8 @@ class Engine(ABC):
         """Begin with nothing: at first, and in the child of a fork."""
         self.pid = os.getpid()
         self.changed = threading.Condition()
+        # The parser has locks of its own, and a child would find them taken for ever.
+        self.unforkable = threading.RLock()
         durable = self.options.spool is not None
         self.queue = TrackQueue(replace(self.options.queue, durable=durable))
         self.spool: Spool | None = None
@@ -229,6 +235,11 @@ class Engine(ABC):
         call = prepare(options, "POST", "/events/batch", body={}, options=asked)
         return replace(call, content=batch_body([event.body for event in batch.events]))
 
+    def read(self, response: httpx2.Response) -> Outcome:
+        """Return what an answer says. Errors: UnreadableResponseError."""
+        with self.unforkable:
+            return Answered(parse_model(response, BatchResult, self.client).results)
+
     def outcome_of(self, error: Exception) -> Outcome:
         logger.debug("a batch was not delivered: %s", type(error).__name__)
         return outcome_of(error, datetime.now(UTC))
@@ -316,8 +327,10 @@ class Engine(ABC):
 
     def before_fork(self) -> None:
         self.changed.acquire()
+        self.unforkable.acquire()
 
     def after_fork_in_parent(self) -> None:
+        self.unforkable.release()
         self.changed.release()
 
     def after_fork_in_child(self) -> None:

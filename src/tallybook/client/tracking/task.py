@@ -5,11 +5,10 @@ import contextlib
 from typing import Any
 
 from tallybook.client.errors import ConfigurationError
-from tallybook.client.responses import parse_model
 from tallybook.client.types.usage import BatchResult
 
 from .engine import Engine, EngineOptions
-from .models import Answered, Batch, Outcome, add_up
+from .models import Batch, Outcome, add_up
 
 
 class AsyncTracker(Engine):
@@ -95,7 +94,7 @@ class AsyncTracker(Engine):
     async def _send(self, batch: Batch) -> Outcome:
         try:
             response = await self.client.transport.send(self.call_of(batch), self.client.options)
-            return Answered(parse_model(response, BatchResult, self.client).results)
+            return self.read(response)
         except Exception as error:  # noqa: BLE001 - the task must outlive what it meets
             return self.outcome_of(error)
 

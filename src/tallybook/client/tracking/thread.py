@@ -6,11 +6,10 @@ import time
 import weakref
 from typing import Any
 
-from tallybook.client.responses import parse_model
 from tallybook.client.types.usage import BatchResult
 
 from .engine import EXIT_BUDGET_S, Engine, EngineOptions
-from .models import Answered, Batch, Outcome, add_up
+from .models import Batch, Outcome, add_up
 from .queue import Watch
 
 
@@ -99,7 +98,7 @@ class Tracker(Engine):
     def _send(self, batch: Batch) -> Outcome:
         try:
             response = self.client.transport.send(self.call_of(batch), self.client.options)
-            return Answered(parse_model(response, BatchResult, self.client).results)
+            return self.read(response)
         except Exception as error:  # noqa: BLE001 - the thread must outlive what it meets
             return self.outcome_of(error)
 
