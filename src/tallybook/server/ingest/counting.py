@@ -10,10 +10,10 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.metering.models import Aggregation, CounterKey, Tally
 from tallybook.server.metering.service import counters
-from tallybook.server.storage import Tx, outbox
+from tallybook.server.storage import Tx, due, outbox
 
 from . import views
-from .models import Counted, Crossing
+from .models import WINDOW_END, Counted, Crossing, CrossingKind
 from .rules.count import count
 
 
@@ -96,3 +96,14 @@ def announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
         data=data,
         at=now,
     )
+    _await_reset(tx, space, crossing)
+
+
+def _await_reset(tx: Tx, space: SpaceId, crossing: Crossing) -> None:
+    """See to it that the end of the window is told, where its limit has been reached."""
+    subject_id = f"{crossing.subscription_id} {crossing.quota.terms.meter_id}"
+    ends = crossing.quota.reset_at
+    if crossing.kind is CrossingKind.REACHED and ends is not None:
+        due.schedule(tx, space, kind=WINDOW_END, subject_id=subject_id, due_at=ends)
+    elif crossing.kind is CrossingKind.RESET:
+        due.cancel(tx, space, kind=WINDOW_END, subject_id=subject_id)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from tallybook.server.catalog.models import MeterTerms
 from tallybook.server.metering.models import Aggregation, CounterKey, Event
 from tallybook.server.subscriptions.models import TimelinePeriod
+
+WINDOW_END: Final = "usage.window_end"
+"""Due work, of a subscription and a meter: the window whose limit was reached is over."""
 
 
 @dataclass(frozen=True, slots=True)

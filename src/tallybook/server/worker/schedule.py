@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from tallybook.server.access import service as access
 from tallybook.server.billing import cancel, collect, renew, suspend
 from tallybook.server.identity.models import Space
+from tallybook.server.ingest.models import WINDOW_END
 from tallybook.server.invoicing.models import WORK_DUE
 from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
@@ -30,6 +32,7 @@ KINDS: Final[Mapping[str, Work]] = {
     cancel.CANCEL: cancel.cancel_due,  # a cancel takes effect
     renew.ADJUST: renew.adjust_ended,  # a day of late usage of an ended subscription is over
     renew.FINALIZE: renew.finalize_cycle,  # the grace for late usage is over
+    WINDOW_END: access.end_window,  # a quota window whose limit was reached is over
     WORK_DUE: collect.fall_due,  # an open invoice is due
     "wallet.expire_grant": _expire_grant,
     "wallet.land_grant": _land_grant,

@@ -3,6 +3,7 @@
 from .check import check
 from .holds import create_hold, get_hold, release_hold, settle_hold
 from .record import check_and_record
+from .reset import end_window
 from .state import customer_state
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "check_and_record",
     "create_hold",
     "customer_state",
+    "end_window",
     "get_hold",
     "release_hold",
     "settle_hold",

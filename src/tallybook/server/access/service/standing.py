@@ -33,6 +33,10 @@ class Usage:
     earlier: Decimal
     held: Decimal
 
+    def counted(self, aggregation: Aggregation) -> Decimal:
+        """Return what has been used, without what is held."""
+        return EXACT.add(self.tally.figure(aggregation), self.earlier)
+
     def used(self, aggregation: Aggregation) -> Decimal:
         return self._with(self.tally, aggregation)
 

@@ -1,0 +1,74 @@
+"""A quota window whose limit was reached is over: its units are granted anew."""
+
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tallybook.server.access.models import Entitlement
+from tallybook.server.access.rules.entitle import find_entitlement, reset_of
+from tallybook.server.access.rules.standing import OPEN_END
+from tallybook.server.customers import service as customers
+from tallybook.server.identity.models import Space
+from tallybook.server.ingest import counting
+from tallybook.server.ingest.models import WINDOW_END, Crossing, CrossingKind
+from tallybook.server.rating.models import QuotaWindow
+from tallybook.server.storage import Tx, due
+from tallybook.server.subscriptions import service as subscriptions
+from tallybook.server.subscriptions.models import Subscription
+from tallybook.server.subscriptions.rules.next_period import next_period
+
+from .standing import load_lines, load_usage
+
+
+def end_window(tx: Tx, space: Space, subject_id: str, _due_at: datetime, now: datetime) -> None:
+    """Tell `usage.limit_reset`, or wait for the end of the window now if that is used up too.
+
+    `subject_id` is a subscription's id, a space, and a meter's. Where the subscription gives
+    the meter no longer, there is no limit to be below.
+    """
+    subscription_id, _, meter_id = subject_id.partition(" ")
+    sub = subscriptions.get(tx, space.id, subscription_id)
+    customer = customers.get(tx, space.id, sub.customer_id)
+    lines = load_lines(tx, space.id, customer.id, now)
+    entitlement = find_entitlement(
+        lines, meter_id, now, space.zone, subscription_id=subscription_id
+    )
+    if entitlement is None or entitlement.quota is None:
+        return
+    ends = _end_of(entitlement, sub, space.zone)
+    if _is_over(sub, now):
+        return
+    usage = load_usage(tx, space.id, [entitlement], now)[entitlement.feature]
+    used = usage.counted(entitlement.aggregation)
+    if used < entitlement.quota.limit:
+        quota = replace(entitlement.quota, reset_at=ends)
+        crossing = Crossing(CrossingKind.RESET, customer.id, subscription_id, quota, used)
+        counting.announce(tx, space.id, crossing, now)
+    elif ends is not None:
+        due.schedule(tx, space.id, kind=WINDOW_END, subject_id=subject_id, due_at=ends)
+
+
+def _is_over(sub: Subscription, now: datetime) -> bool:
+    """Tell whether a subscription ends now, whether that work has been done or not."""
+    ends = [at for at in (sub.ended_at, sub.cancel_at, sub.end_date) if at is not None]
+    return any(at <= now for at in ends)
+
+
+def _end_of(entitlement: Entitlement, sub: Subscription, zone: ZoneInfo) -> datetime | None:
+    """Return when the window now ends, also where the renewal, due at the same time, is not done.
+
+    Workers may run the two in either order.
+    """
+    ends = reset_of(entitlement)
+    is_ahead = entitlement.period.end == OPEN_END and sub.anchor is not None
+    if ends is not None or not is_ahead or entitlement.window is not QuotaWindow.BILLING_PERIOD:
+        return ends
+    assert sub.anchor is not None
+    following = next_period(
+        anchor=sub.anchor,
+        billing_period=sub.billing_period,
+        previous_end=entitlement.period.start,
+        end_date=sub.end_date,
+        zone=zone,
+    )
+    return None if following is None else following.end
