@@ -104,3 +104,16 @@ def test_the_file_is_read_where_the_command_runs(
     monkeypatch.setenv("TALLYBOOK_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(WrongUsage, match=r"none\.toml"):
         load()
+
+
+def test_networks_for_webhooks_are_read_from_the_environment_and_the_file() -> None:
+    environment = {"TALLYBOOK_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8, ::1/128"}
+    settings = resolve({}, environment, {"webhook_allowed_networks": ["10.0.0.0/8"]})
+    assert [str(network) for network in settings.webhook_allowed_networks] == [
+        "127.0.0.0/8",
+        "::1/128",
+    ]
+    settings = resolve({}, {}, {"webhook_allowed_networks": ["10.0.0.0/8"]})
+    assert [str(network) for network in settings.webhook_allowed_networks] == ["10.0.0.0/8"]
+    with pytest.raises(WrongUsage, match="webhook_allowed_networks"):
+        resolve({}, {"TALLYBOOK_WEBHOOK_ALLOWED_NETWORKS": "10.0.0.1/8"}, {})
