@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 else:
     # The server's rooms lie in this package too, and need no HTTP client to start.
     def __getattr__(name: str) -> Any:
+        if name == "webhooks":  # `import tallybook` is enough for `tallybook.webhooks`
+            return import_module("tallybook.webhooks")
         client = import_module("tallybook.client")
         if name == "__all__" or name in client.__all__:
             return getattr(client, name)

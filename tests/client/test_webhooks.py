@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from pathlib import Path
@@ -296,3 +298,8 @@ def test_the_signature_is_the_documented_one() -> None:
     """Written out by hand, as a user without this SDK would."""
     digest = hmac.new(b"k" * 32, f"{NOW}.".encode() + BODY, hashlib.sha256).hexdigest()
     assert plain() == f"t={NOW},v1={digest}"
+
+
+def test_the_module_is_there_without_an_import_of_its_own() -> None:
+    code = "import tallybook; tallybook.webhooks.verify_webhook_signature('', '', '')"
+    subprocess.run([sys.executable, "-c", code], check=True)
