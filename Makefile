@@ -6,10 +6,10 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # make install PYTHON=/path/to/python3.12   another interpreter
-# make test TEST_JOBS=auto                  one pytest process a core (0: all in one process)
+# make test TEST_JOBS=0                     all in one process (auto: one a core)
 # make test PYTEST_ARGS="-k wallet -x"      any arguments of pytest
 PYTHON      ?=
-TEST_JOBS   ?= 0
+TEST_JOBS   ?= auto
 PYTEST_ARGS ?=
 SERVE_ARGS  ?=
 DEMO_ARGS   ?=
