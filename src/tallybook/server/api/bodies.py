@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from tallybook.server.ingest.errors import MalformedJson
 from tallybook.wire.limits import BODY_BYTES_MAX, JSON_DEPTH_MAX
 
-from .errors import BodyTooLarge, MalformedJson
+from .errors import BodyTooLarge
 
 _DIGITS_MAX = 400  # of a JSON number; longer ones are refused unread
 

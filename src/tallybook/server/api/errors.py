@@ -3,12 +3,6 @@
 from tallybook.server.kernel.errors import Malformed, TooLarge
 
 
-class MalformedJson(Malformed):
-    """The body is not valid JSON: {reason}."""
-
-    code = "malformed_json"
-
-
 class IdempotencyKeyMissing(Malformed):
     """This call moves money: send an Idempotency-Key header, so that a retry cannot repeat it."""
 

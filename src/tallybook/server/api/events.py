@@ -16,6 +16,7 @@ from tallybook.server.identity.rules import api_keys
 from tallybook.server.ingest import views
 from tallybook.server.ingest.errors import (
     BackfillNeedsFullKey,
+    MalformedJson,
     NoMeter,
     TimestampOutOfRange,
     ValueMissing,
@@ -32,7 +33,6 @@ from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
 from .calls import bearer, check_caller, idempotency_key, json_response
-from .errors import MalformedJson
 from .problems import responses
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -131,8 +131,8 @@ def strict_refusal(verdict: Verdict, meter: str | None, agent: str | None) -> Re
     kind = kinds.get(code, InvalidInput)
     fields = [FieldError(verdict.pointer, code, detail)]
     if issubclass(kind, NotFound):
-        named = {"meter": meter, "agent": agent}
-        return kind(errors=fields, **{k: v for k, v in named.items() if v is not None})
+        named = {"meter_not_found": {"meter": meter}, "agent_not_found": {"agent": agent}}
+        return kind(errors=fields, **named.get(code, {}))
     return kind(errors=fields, detail=detail)
 
 

@@ -1,7 +1,7 @@
 """Which HTTP status an error has, and how it is told (RFC 9457)."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -82,11 +82,22 @@ def from_refusal(refusal: errors.Refusal, request_id: str, path: str) -> Respons
         path,
         status=status,
         code=refusal.code,
-        detail=refusal.message,
+        detail=_detail(refusal),
         errors=refusal.errors,
         extensions=refusal.details,
         headers=headers,
     )
+
+
+def _detail(refusal: errors.Refusal) -> str:
+    """Say which fields are wrong, where the refusal itself says no more than that some are."""
+    if type(refusal) is not errors.InvalidInput or not refusal.errors:
+        return refusal.message
+    return _summary(refusal.errors)
+
+
+def _summary(fields: Sequence[errors.FieldError]) -> str:
+    return "; ".join(f"{field.pointer or 'body'}: {field.detail}" for field in fields[:3])
 
 
 def responses(*kinds: type[errors.Refusal]) -> dict[int | str, dict[str, Any]]:
@@ -130,13 +141,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
         fields = [_field_error(item) for item in error.errors()]
-        detail = "; ".join(f"{f.pointer or 'body'}: {f.detail}" for f in fields[:3])
         return problem(
             request.state.request_id,
             request.url.path,
             status=422,
             code="validation_failed",
-            detail=detail or "The request has wrong values.",
+            detail=_summary(fields) or "The request has wrong values.",
             errors=fields[:100],
         )
 

@@ -1,6 +1,6 @@
 """How ingest says no, where it does not answer item by item."""
 
-from tallybook.server.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from tallybook.server.kernel.errors import Forbidden, InvalidInput, Malformed, NotFound
 
 
 class EventNotFound(NotFound):
@@ -39,7 +39,7 @@ class NoMeter(InvalidInput):
     code = "meter_ambiguous"
 
 
-class SubscriptionNotLive(Conflict):
-    """The subscription named does not cover the event."""
+class MalformedJson(Malformed):
+    """The body is not valid JSON: {reason}."""
 
-    code = "subscription_not_live"
+    code = "malformed_json"

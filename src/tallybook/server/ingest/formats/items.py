@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tallybook.server.ingest.errors import TooManyEvents
+from tallybook.server.ingest.errors import MalformedJson, TooManyEvents
 from tallybook.server.ingest.models import Incoming, Refused
-from tallybook.server.kernel.errors import FieldError, InvalidInput, Malformed
+from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import uuid7_hex
 from tallybook.server.kernel.money import ZERO
 from tallybook.wire.base import parse_instant
@@ -36,12 +36,6 @@ _FAST_TIME: Final = re.compile(
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _ONE: Final = Decimal(1)
-
-
-class MalformedJson(Malformed):
-    """The body is not valid JSON: {reason}."""
-
-    code = "malformed_json"
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
