@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 
 from tallybook.server.catalog import service as catalog
@@ -133,6 +133,20 @@ def revoke_api_key(key_id: str, operator: Operator) -> Response:
         return _api_key(key, identity.get_space(tx, key.space).project_id)
 
     return _answer(operator.db.write_now(work))
+
+
+def _nothing_here(_operator: Operator) -> Response:
+    """Answer under a path of the operator's: an API key is refused before it learns more."""
+    raise HTTPException(404)
+
+
+_ALL = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+for _path, _methods in {
+    **dict.fromkeys(("/session", "/projects", "/users", "/api-keys", "/jobs"), _ALL),
+    "/balances": _ALL[1:],
+}.items():
+    for _end in ("", "/{rest:path}"):
+        router.add_api_route(_path + _end, _nothing_here, methods=_methods, include_in_schema=False)
 
 
 def _project(project: Project) -> wire.Project:
