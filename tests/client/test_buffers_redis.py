@@ -130,6 +130,15 @@ def test_a_shut_buffer_takes_nothing(form: Blocking, buffers: Buffers) -> None:
         form.do(buffer.track_with_dedup(**use(1, idempotency_key="k")))
 
 
+def test_a_shut_buffer_leaves_redis_alone(form: Blocking, buffers: Buffers, store: Any) -> None:
+    buffer = buffers.make(Taker(), flush_interval=60)
+    form.do(buffer.track(**use(0)))
+    form.do(buffer.shutdown())
+    asked = store.info()["total_commands_processed"]
+    pause(form, 0.05)
+    assert store.info()["total_commands_processed"] == asked + 1  # of this test
+
+
 def test_a_disabled_client_puts_nothing_into_redis(
     form: Blocking, buffers: Buffers, store: Any
 ) -> None:

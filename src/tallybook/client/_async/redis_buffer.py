@@ -131,7 +131,8 @@ class AsyncRedisUsageBuffer:
         if self._closed:
             return
         self._closed = True
-        self._pulse.stop()
+        limit_s = self._client.options.shutdown_timeout if timeout is None else timeout
+        await self._pulse.stop(limit_s)  # nothing may use Redis after this: it may be closed
         await self.flush(timeout)
         await self._local.shutdown(timeout)
 

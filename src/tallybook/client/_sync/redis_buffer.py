@@ -130,7 +130,8 @@ class RedisUsageBuffer:
         if self._closed:
             return
         self._closed = True
-        self._pulse.stop()
+        limit_s = self._client.options.shutdown_timeout if timeout is None else timeout
+        self._pulse.stop(limit_s)  # nothing may use Redis after this: it may be closed
         self.flush(timeout)
         self._local.shutdown(timeout)
 

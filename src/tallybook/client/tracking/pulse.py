@@ -32,14 +32,20 @@ class Pulse:
     def wake(self) -> None:
         self._woken.set()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float) -> None:
+        """Begin no more work; wait for the work at hand."""
         self._stopped = True
         self._woken.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopped:
             self._woken.wait(self._interval_s or None)
             self._woken.clear()
+            if self._stopped:
+                return
             try:
                 self._work()
             except Exception:
@@ -69,15 +75,25 @@ class AsyncPulse:
     def wake(self) -> None:
         self._woken.set()
 
-    def stop(self) -> None:
+    async def stop(self, timeout_s: float) -> None:
+        """Begin no more work; wait for the work at hand, and break off what is late."""
         self._stopped = True
         self._woken.set()
+        task = self._task
+        if task is None or task.get_loop() is not asyncio.get_running_loop():
+            return
+        if task is not asyncio.current_task():
+            await asyncio.wait([task], timeout=timeout_s)
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
         while not self._stopped:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._interval_s or None)
             self._woken.clear()
+            if self._stopped:
+                return
             try:
                 await self._work()
             except Exception:
