@@ -19,7 +19,7 @@ from tallybook.server.access.rules.entitle import (
     list_entitlements,
     reset_of,
 )
-from tallybook.server.access.rules.standing import continued, hindrance_of, why_nothing
+from tallybook.server.access.rules.standing import continued, graced, hindrance_of, why_nothing
 from tallybook.server.metering.models import PERIOD_WINDOW
 from tallybook.server.rating.models import LimitType, Overage, QuotaWindow
 from tallybook.server.subscriptions.models import Status
@@ -116,19 +116,20 @@ HINDRANCES = {
 
 @pytest.mark.parametrize("status", Status)
 def test_each_status_has_its_say(status: Status) -> None:
-    assert hindrance_of(line(status=status), NOW) is HINDRANCES[status]
+    assert hindrance_of(line(status=status)) is HINDRANCES[status]
 
 
 def test_past_due_blocks_when_the_grace_is_over() -> None:
-    late = line(status=Status.PAST_DUE)
     grace = timedelta(days=3)
-    since = NOW - grace
+    late = replace(line(status=Status.PAST_DUE), past_due_at=NOW - grace)
     blocked = Reason.SUBSCRIPTION_PAST_DUE
-    assert hindrance_of(late, NOW, grace=grace, past_due_since=since) is blocked
+    assert hindrance_of(graced(late, NOW, grace)) is blocked
     almost = NOW - timedelta(microseconds=1)
-    assert hindrance_of(late, almost, grace=grace, past_due_since=since) is None
-    assert hindrance_of(late, NOW, past_due_since=NOW) is blocked
-    assert hindrance_of(late, NOW, grace=grace) is blocked
+    assert hindrance_of(graced(late, almost, grace)) is None
+    assert hindrance_of(graced(late, NOW - grace, timedelta(0))) is blocked
+    assert hindrance_of(graced(replace(late, past_due_at=None), NOW, grace)) is blocked
+    other = replace(late, status=Status.SUSPENDED)
+    assert graced(other, almost, grace) is other
 
 
 def test_why_there_is_nothing() -> None:

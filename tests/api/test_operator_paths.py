@@ -10,7 +10,7 @@ PATHS = [
     ("PATCH", "/users/usr_1"),
     ("GET", "/jobs"),
     ("GET", "/jobs/job_1/log"),
-    ("GET", "/projects/prj_1"),
+    ("POST", "/projects/prj_1"),
     ("DELETE", "/projects/prj_1"),
     ("GET", "/api-keys/key_1"),
     ("POST", "/balances"),

@@ -86,6 +86,7 @@ def fill(api: TestClient) -> dict[str, str]:
     ids["endpoint_id"] = post(
         "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "description": CANARY}
     )["id"]
+    ids["project_id"] = "prj_none"
     return ids
 
 

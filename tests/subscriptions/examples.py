@@ -90,6 +90,7 @@ def subscription(status: Status = Status.ACTIVE, **changes: Any) -> Subscription
         "canceled_at": None,
         "cancel_reason": None,
         "ended_at": None,
+        "past_due_at": None,
         "suspended_at": None,
         "suspend_reason": None,
         "suspended_from": None,

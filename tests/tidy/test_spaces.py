@@ -20,6 +20,7 @@ WITHOUT_SPACE = {
         "add_project": "makes the two spaces",
         "find_project": "a project stands above its spaces",
         "list_projects": "a project stands above its spaces",
+        "save_settings": "a project stands above its spaces",
         "list_spaces": "the operator's command line and the worker go over all spaces",
         "find_space": "finds the space of a project",
         "list_clocks": "the worker goes over all test clocks",

@@ -1,10 +1,11 @@
 """Projects and API keys, as the operator of a server makes them."""
 
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
-from .base import Currency, Instant, Name, Ref, Request, Response
+from .base import Currency, Dec, Instant, Name, Ref, Request, Response
 
 Space = Literal["live", "test"]
 KeyScope = Literal["full", "ingest", "read"]
@@ -19,6 +20,37 @@ class ProjectCreate(Request):
     timezone: Timezone = "UTC"
 
 
+def _absent() -> Any:
+    return None
+
+
+def _leave() -> Any:
+    """Return the default of a field that may be absent, and may not be null."""
+    return Field(default_factory=_absent)
+
+
+def _share(value: Decimal) -> Decimal:
+    if not 0 < value < 1:
+        raise ValueError("must be between 0 and 1")
+    return value
+
+
+class ProjectSettingsUpdate(Request):
+    """The switches to change."""
+
+    grace_days: Annotated[StrictInt, Field(ge=0, le=365)] = _leave()
+    limit_approaching: Annotated[Dec, AfterValidator(_share)] = _leave()
+
+
+class ProjectSettings(Response):
+    """The switches of a project, for both its spaces."""
+
+    grace_days: int
+    """How many days a past due subscription still gives access."""
+    limit_approaching: Dec
+    """The share of a limit at which `usage.limit_approaching` comes."""
+
+
 class Project(Response):
     """A business that bills."""
 
@@ -26,6 +58,7 @@ class Project(Response):
     name: str
     currency: str
     timezone: str
+    settings: ProjectSettings | None = None
     created_at: Instant
 
 

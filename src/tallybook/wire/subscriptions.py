@@ -98,6 +98,7 @@ class Subscription(Response):
     canceled_at: Instant | None = None
     cancel_reason: str | None = None
     ended_at: Instant | None = None
+    past_due_at: Instant | None = None
     suspended_at: Instant | None = None
     suspend_reason: str | None = None
     resume_date: Instant | None = None

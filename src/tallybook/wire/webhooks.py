@@ -251,9 +251,14 @@ class CustomerWebhookData(WebhookData):
 
 
 class CustomerAccessWebhookData(WebhookData):
-    """The data of `customer.access_changed`."""
+    """The data of `customer.access_changed`. A `feature` of null means all."""
 
     reason: str | None = None
+    """A reason of access: `ok` where it is given; or `terms_changed`."""
+    caused_by: str | None = None
+    """The event that it follows."""
+    subscription_id: str | None = None
+    feature: str | None = None
 
 
 class CreditNoteWebhookData(WebhookData):

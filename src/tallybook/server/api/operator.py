@@ -1,5 +1,6 @@
 """What the operator of a server does: projects and API keys. API keys may not."""
 
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated
 
@@ -81,6 +82,35 @@ def list_projects(operator: Operator) -> Response:
     return _answer(whole_page([_project(project) for project in found]))
 
 
+@router.get(
+    "/projects/{project_id}",
+    response_model=wire.Project,
+    responses=responses(ProjectNotFound),
+    operation_id="projects.get",
+)
+def get_project(project_id: str, operator: Operator) -> Response:
+    """Return a project with its settings."""
+    return _answer(operator.db.read(lambda tx: _project(identity.get_project(tx, project_id))))
+
+
+@router.patch(
+    "/projects/{project_id}/settings",
+    response_model=wire.Project,
+    responses=responses(ProjectNotFound),
+    operation_id="projects.update_settings",
+)
+def update_settings(
+    project_id: str, body: wire.ProjectSettingsUpdate, operator: Operator
+) -> Response:
+    """Set the given switches of a project; both its spaces go by them from now on."""
+    given = {name: getattr(body, name) for name in body.model_fields_set}
+
+    def work(tx: Tx) -> wire.Project:
+        return _project(identity.change_settings(tx, project_id, given))
+
+    return _answer(operator.db.write_now(work))
+
+
 @router.post(
     "/api-keys",
     response_model=wire.ApiKeyCreated,
@@ -155,6 +185,7 @@ def _project(project: Project) -> wire.Project:
         name=project.name,
         currency=project.default_currency,
         timezone=project.timezone,
+        settings=wire.ProjectSettings(**asdict(project.settings)),
         created_at=project.created_at,
     )
 

@@ -11,6 +11,7 @@ from tallybook.server.subscriptions.models import Status, Subscription
 
 from .cancel import withdraw_due
 from .renew import RESUME, catch_up, schedule_next
+from .standing import await_grace
 
 
 def suspend(
@@ -60,6 +61,7 @@ def resume(
         at=at,
     )
     _schedule(tx, space.id, sub)
+    await_grace(tx, space, sub)
     if before.cancel_at is not None and sub.cancel_at is None:
         withdraw_due(tx, space.id, sub.id)
         schedule_next(tx, space.id, sub)
@@ -74,7 +76,8 @@ def resume_due(tx: Tx, space: Space, sub_id: str, due_at: datetime, now: datetim
     sub = catch_up(tx, space, sub, until=due_at, now=now)
     if sub.status is Status.SUSPENDED:
         is_past_due = _is_past_due(tx, space.id, sub_id, now)
-        subscriptions.resume(tx, space.id, sub_id, is_past_due=is_past_due, at=due_at)
+        sub = subscriptions.resume(tx, space.id, sub_id, is_past_due=is_past_due, at=due_at)
+        await_grace(tx, space, sub)
 
 
 def _schedule(tx: Tx, space: SpaceId, sub: Subscription) -> None:

@@ -1,6 +1,7 @@
 """`tallybook projects`."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -34,6 +35,33 @@ def create(
     output.show(made, output.pairs(made, "project_id", "live_key", "test_key"), as_json=as_json)
     if not as_json:
         output.note("Keep the keys: they are not shown again.")
+
+
+@app.command("set")
+def set_switches(
+    project_id: Annotated[str, typer.Argument(help="The project's id, `prj_…`.")],
+    grace_days: Annotated[
+        int | None, typer.Option(help="Days that a past due subscription still gives access.")
+    ] = None,
+    limit_approaching: Annotated[
+        str | None, typer.Option(help="Share of a limit that is told: 0.8 is 80 %.")
+    ] = None,
+    data_dir: DataDir = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set switches of a project, and show them all."""
+    from .operator_calls import call
+
+    switches = {
+        "grace_days": grace_days,
+        "limit_approaching": limit_approaching,
+    }
+    given = {name: value for name, value in switches.items() if value is not None}
+    settings = load(data_dir=data_dir, database_url=database)
+    found = call(settings, "PATCH", f"/projects/{quote(project_id, safe='')}/settings", given)
+    shown = {name: str(value) for name, value in found["settings"].items()}
+    output.show(found, output.pairs(shown, *shown), as_json=as_json)
 
 
 @app.command("list")

@@ -133,7 +133,37 @@ def update(
     if after is not before:
         store.save(tx, space, after)
         _announce(tx, space, "customer.updated", after, at)
+        suspended = CustomerStatus.SUSPENDED
+        if (after.status is suspended) != (before.status is suspended):
+            reason = "customer_suspended" if after.status is suspended else "ok"
+            announce_access(tx, space, after, reason=reason, caused_by="customer.updated", at=at)
     return after
+
+
+def announce_access(
+    tx: Tx,
+    space: SpaceId,
+    customer: Customer,
+    *,
+    reason: str,
+    caused_by: str,
+    subscription_id: str | None = None,
+    feature: str | None = None,
+    at: datetime,
+) -> None:
+    """Tell that what a customer may use has changed, after the event that changed it.
+
+    `reason` is a reason of access, or `terms_changed`; a `feature` of None means all.
+    """
+    data = views.announced_access(
+        customer,
+        reason=reason,
+        caused_by=caused_by,
+        subscription_id=subscription_id,
+        feature=feature,
+    )
+    event = "customer.access_changed"
+    outbox.append(tx, space, event=event, object_id=customer.id, data=data, at=at)
 
 
 def archive(tx: Tx, space: SpaceId, customer_id: str, *, at: datetime) -> None:

@@ -34,3 +34,22 @@ def announced(customer: Customer) -> dict[str, Any]:
         "customer_external_id": customer.external_id,
         "customer": to_wire(customer).model_dump(mode="json"),
     }
+
+
+def announced_access(
+    customer: Customer,
+    *,
+    reason: str,
+    caused_by: str,
+    subscription_id: str | None,
+    feature: str | None,
+) -> dict[str, Any]:
+    """The data of `customer.access_changed`."""
+    return {
+        "customer_id": customer.id,
+        "customer_external_id": customer.external_id,
+        "reason": reason,
+        "caused_by": caused_by,
+        "subscription_id": subscription_id,
+        "feature": feature,
+    }

@@ -1,7 +1,8 @@
 """Facts about who calls us."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -21,12 +22,25 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """The switches of a project; both its spaces go by them."""
+
+    grace_days: int = 0  # that a past due subscription still gives access
+    limit_approaching: Decimal = Decimal("0.8")  # of a limit, where `usage.limit_approaching` comes
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     id: str
     name: str
     timezone: str
     default_currency: str
     created_at: datetime
+    settings: Settings = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,7 @@ class Space:
     clock_at: datetime | None
     timezone: str
     default_currency: str
+    settings: Settings = Settings()
 
     def now(self, real_now: datetime) -> datetime:
         return real_now if self.clock_at is None else self.clock_at

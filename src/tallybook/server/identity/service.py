@@ -1,7 +1,10 @@
 """Projects, keys, clocks."""
 
 import secrets as randomness
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallybook.server.kernel.ids import SpaceId, new_id
@@ -46,6 +49,12 @@ def get_project(tx: Tx, project_id: str) -> Project:
 
 def list_projects(tx: Tx) -> list[Project]:
     return store.list_projects(tx)
+
+
+def change_settings(tx: Tx, project_id: str, fields: Mapping[str, Any]) -> Project:
+    """Set the given switches of a project. Errors: ProjectNotFound."""
+    project = get_project(tx, project_id)
+    return store.save_settings(tx, project, replace(project.settings, **fields))
 
 
 def list_spaces(tx: Tx) -> list[Space]:

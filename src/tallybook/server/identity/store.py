@@ -1,7 +1,7 @@
 """All of identity's SQL."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,8 @@ from sqlalchemy import insert, select, update
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
 
-from .models import ApiKey, Caller, Mode, Project, Scope, Space
+from .models import ApiKey, Caller, Mode, Project, Scope, Settings, Space
+from .rules import settings
 from .tables import api_keys, projects, spaces
 
 _SPACE_COLUMNS = (
@@ -20,11 +21,13 @@ _SPACE_COLUMNS = (
     spaces.c.clock_at,
     projects.c.timezone,
     projects.c.default_currency,
+    projects.c.settings,
 )
 
 
 def add_project(tx: Tx, project: Project) -> dict[Mode, Space]:
-    tx.execute(insert(projects).values({**asdict(project), "settings": {}}))
+    row = {**asdict(project), "settings": settings.to_json(project.settings)}
+    tx.execute(insert(projects).values(row))
     made = {}
     for mode in Mode:
         row = {"project_id": project.id, "mode": mode.value, "clock_at": None}
@@ -33,7 +36,13 @@ def add_project(tx: Tx, project: Project) -> dict[Mode, Space]:
         query = select(t.id).where(t.project_id == project.id, t.mode == mode.value)
         space = SpaceId(tx.execute(query).scalar_one())
         made[mode] = Space(
-            space, project.id, mode, None, project.timezone, project.default_currency
+            space,
+            project.id,
+            mode,
+            None,
+            project.timezone,
+            project.default_currency,
+            project.settings,
         )
     return made
 
@@ -41,6 +50,12 @@ def add_project(tx: Tx, project: Project) -> dict[Mode, Space]:
 def find_project(tx: Tx, project_id: str) -> Project | None:
     row = tx.execute(select(projects).where(projects.c.id == project_id)).mappings().one_or_none()
     return None if row is None else _project(row)
+
+
+def save_settings(tx: Tx, project: Project, changed: Settings) -> Project:
+    row = {"settings": settings.to_json(changed)}
+    tx.execute(update(projects).where(projects.c.id == project.id).values(row))
+    return replace(project, settings=changed)
 
 
 def list_projects(tx: Tx) -> list[Project]:
@@ -130,7 +145,12 @@ def revoke_key(tx: Tx, key_id: str, at: datetime) -> None:
 
 def _project(row: Mapping[Any, Any]) -> Project:
     return Project(
-        row["id"], row["name"], row["timezone"], row["default_currency"], row["created_at"]
+        row["id"],
+        row["name"],
+        row["timezone"],
+        row["default_currency"],
+        row["created_at"],
+        settings.from_json(row["settings"]),
     )
 
 
@@ -142,6 +162,7 @@ def _space(row: Mapping[Any, Any]) -> Space:
         row["clock_at"],
         row["timezone"],
         row["default_currency"],
+        settings.from_json(row["settings"]),
     )
 
 

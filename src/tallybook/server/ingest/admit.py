@@ -65,7 +65,8 @@ def admit(
         for item in placed
         if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
     ]
-    over_limit = counting.add(tx, space.id, counted, arrival.now)
+    near = space.settings.limit_approaching
+    over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
     repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys()

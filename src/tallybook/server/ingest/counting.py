@@ -10,15 +10,26 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.metering.models import Aggregation, CounterKey, Tally
 from tallybook.server.metering.service import counters
+from tallybook.server.rating.models import Overage
 from tallybook.server.storage import Tx, due, outbox
 
 from . import views
 from .models import WINDOW_END, Counted, Crossing, CrossingKind
-from .rules.count import count
+from .rules.count import APPROACHING, count
 
 
-def add(tx: Tx, space: SpaceId, counted: Sequence[Counted], now: datetime) -> set[int]:
-    """Add events to their counters; return the positions of those over a limit."""
+def add(
+    tx: Tx,
+    space: SpaceId,
+    counted: Sequence[Counted],
+    now: datetime,
+    *,
+    near: Decimal = APPROACHING,
+) -> set[int]:
+    """Add events to their counters; return the positions of those over a limit.
+
+    `near` is the share of a limit at which it is told that usage approaches it.
+    """
     if not counted:
         return set()
     keys = {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
@@ -28,6 +39,7 @@ def add(tx: Tx, space: SpaceId, counted: Sequence[Counted], now: datetime) -> se
         before,
         earlier=_earlier(tx, space, counted),
         fresh_members=fresh_members(tx, space, counted),
+        near=near,
     )
     changed = {key: tally for key, tally in counts.after.items() if tally != before[key]}
     counters.save(tx, space, changed)
@@ -96,6 +108,18 @@ def announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
         data=data,
         at=now,
     )
+    shape = crossing.quota.terms.shape
+    if shape.overage is Overage.DENY and crossing.kind is not CrossingKind.APPROACHING:
+        customers.announce_access(
+            tx,
+            space,
+            customer,
+            reason="limit_reached" if crossing.kind is CrossingKind.REACHED else "ok",
+            caused_by=crossing.kind.value,
+            subscription_id=crossing.subscription_id,
+            feature=crossing.quota.terms.meter_key,
+            at=now,
+        )
     _await_reset(tx, space, crossing)
 
 

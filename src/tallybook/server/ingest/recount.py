@@ -38,7 +38,7 @@ def recount(tx: Tx, space: Space, customer_id: str, *, since: datetime, now: dat
     events.hold_customers(tx, space.id, {customer_id})
     lines = subscriptions.timelines(tx, space.id, {customer_id})[customer_id]
     starts = {line.id: start for line in lines if (start := _touched(line, since)) is not None}
-    state = _Recount(tx, space.id, starts)
+    state = _Recount(tx, space.id, starts, space.settings.limit_approaching)
     moved = []
     span = Span(min([since, *starts.values()]), _FAR)
     scan = events.scan_customer(tx, space.id, customer_id, span)
@@ -103,6 +103,7 @@ class _Recount:
     tx: Tx
     space: SpaceId
     starts: Mapping[str, datetime]  # by subscription: counters from there on are counted anew
+    near: Decimal  # the share of a limit at which usage approaches it
     before: dict[CounterKey, Tally] = field(default_factory=dict)
     after: dict[CounterKey, Tally] = field(default_factory=dict)
     earlier: dict[CounterKey, Decimal] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class _Recount:
                 EXACT.add(tally.figure(one.aggregation), self.earlier[key])
                 for tally in (self.before[key], self.after[key])
             )
-            for crossing in crossings_of(one, was, used):
+            for crossing in crossings_of(one, was, used, near=self.near):
                 counting.announce(self.tx, self.space, crossing, now)
 
     def _empty(self, keys: Iterable[CounterKey]) -> None:

@@ -120,6 +120,7 @@ class Subscription:
     canceled_at: datetime | None  # when it took effect
     cancel_reason: str | None
     ended_at: datetime | None  # canceled or ended: nothing runs from here on
+    past_due_at: datetime | None  # since when; kept while it is suspended
     suspended_at: datetime | None
     suspend_reason: str | None
     suspended_from: Status | None
@@ -307,6 +308,7 @@ class Timeline:
     ended_at: datetime | None
     trial_end: datetime | None
     periods: tuple[TimelinePeriod, ...]  # by number
+    past_due_at: datetime | None = None
 
     def find_period(self, at: datetime) -> TimelinePeriod | None:
         return next((period for period in reversed(self.periods) if period.contains(at)), None)

@@ -54,6 +54,7 @@ subscriptions = Table(
     Column("canceled_at", Instant, nullable=True),
     Column("cancel_reason", Text, nullable=True),
     Column("ended_at", Instant, nullable=True),
+    Column("past_due_at", Instant, nullable=True),
     Column("suspended_at", Instant, nullable=True),
     Column("suspend_reason", Text, nullable=True),
     Column("suspended_from", Text, nullable=True),

@@ -39,6 +39,7 @@ def to_wire(sub: Subscription) -> wire.Subscription:
         canceled_at=sub.canceled_at,
         cancel_reason=sub.cancel_reason,
         ended_at=sub.ended_at,
+        past_due_at=sub.past_due_at,
         suspended_at=sub.suspended_at,
         suspend_reason=sub.suspend_reason,
         resume_date=sub.resume_at,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from tallybook.server.access import service as access
-from tallybook.server.billing import cancel, collect, renew, suspend
+from tallybook.server.billing import cancel, collect, renew, standing, suspend
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.models import WINDOW_END
 from tallybook.server.invoicing.models import WORK_DUE
@@ -33,6 +33,7 @@ KINDS: Final[Mapping[str, Work]] = {
     renew.ADJUST: renew.adjust_ended,  # a day of late usage of an ended subscription is over
     renew.FINALIZE: renew.finalize_cycle,  # the grace for late usage is over
     WINDOW_END: access.end_window,  # a quota window whose limit was reached is over
+    standing.GRACE_END: standing.end_grace,  # a past due subscription gives access no longer
     WORK_DUE: collect.fall_due,  # an open invoice is due
     "wallet.expire_grant": _expire_grant,
     "wallet.land_grant": _land_grant,

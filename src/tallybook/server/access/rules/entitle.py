@@ -125,5 +125,5 @@ def _boolean(
         for line, period in _running(lines, at)
         if feature in period.terms.features and subscription_id in (None, line.id)
     ]
-    giving = [one for one in having if hindrance_of(one.timeline, at) is None]
+    giving = [one for one in having if hindrance_of(one.timeline) is None]
     return next(iter(giving or having), None)

@@ -17,23 +17,13 @@ OPEN_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _LADDER: Final = tuple(Reason)
 
 
-def hindrance_of(
-    line: Timeline,
-    at: datetime,
-    *,
-    grace: timedelta = timedelta(0),
-    past_due_since: datetime | None = None,
-) -> Reason | None:
-    """Return why a subscription gives no access; None: it does.
-
-    Past due blocks once the grace is over; with no grace, or since an unknown time, at once.
-    """
+def hindrance_of(line: Timeline) -> Reason | None:
+    """Return why a subscription gives no access; None: it does."""
     match line.status:
         case Status.TRIALING | Status.ACTIVE:
             return None
         case Status.PAST_DUE:
-            is_graced = past_due_since is not None and at < past_due_since + grace
-            return None if is_graced else Reason.SUBSCRIPTION_PAST_DUE
+            return Reason.SUBSCRIPTION_PAST_DUE
         case Status.SUSPENDED:
             return Reason.SUBSCRIPTION_SUSPENDED
         case Status.CANCELED | Status.ENDED:
@@ -51,7 +41,7 @@ def why_nothing(lines: Sequence[Timeline], at: datetime, *, has_draft: bool) -> 
     """
     running = [line for line in lines if line.find_period(at) is not None]
     if running:
-        hindrances = [hindrance_of(line, at) for line in running]
+        hindrances = [hindrance_of(line) for line in running]
         said = [reason for reason in hindrances if reason is not None]
         if len(said) < len(running):
             return Reason.FEATURE_NOT_IN_PLAN
@@ -82,6 +72,16 @@ def continued(line: Timeline, at: datetime) -> Timeline:
         unit_share=Fraction(1),
     )
     return replace(line, periods=(*line.periods, following))
+
+
+def graced(line: Timeline, at: datetime, grace: timedelta) -> Timeline:
+    """Return a subscription as one that gives access, as long as its grace lasts.
+
+    With no grace, or past due since an unknown time, it blocks at once.
+    """
+    if line.status is not Status.PAST_DUE or line.past_due_at is None:
+        return line
+    return replace(line, status=Status.ACTIVE) if at < line.past_due_at + grace else line
 
 
 def _is_to_come(line: Timeline, at: datetime) -> bool:

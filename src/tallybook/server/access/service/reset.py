@@ -29,7 +29,7 @@ def end_window(tx: Tx, space: Space, subject_id: str, _due_at: datetime, now: da
     subscription_id, _, meter_id = subject_id.partition(" ")
     sub = subscriptions.get(tx, space.id, subscription_id)
     customer = customers.get(tx, space.id, sub.customer_id)
-    lines = load_lines(tx, space.id, customer.id, now)
+    lines = load_lines(tx, space, customer.id, now)
     entitlement = find_entitlement(
         lines, meter_id, now, space.zone, subscription_id=subscription_id
     )

@@ -10,7 +10,7 @@ from tallybook.server.access.models import Decision, Entitlement, Reason
 from tallybook.server.access.rules.decide import decide
 from tallybook.server.access.rules.entitle import find_entitlement, reset_of
 from tallybook.server.access.rules.holds import total
-from tallybook.server.access.rules.standing import continued, hindrance_of, why_nothing
+from tallybook.server.access.rules.standing import continued, graced, hindrance_of, why_nothing
 from tallybook.server.customers.models import Customer, CustomerStatus
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.names import WINDOW_MAX
@@ -50,10 +50,11 @@ class Usage:
         return EXACT.add(EXACT.add(tally.figure(aggregation), self.earlier), self.held)
 
 
-def load_lines(tx: Tx, space: SpaceId, customer_id: str, at: datetime) -> list[Timeline]:
+def load_lines(tx: Tx, space: Space, customer_id: str, at: datetime) -> list[Timeline]:
     """Return a customer's subscriptions as they stand at a time."""
-    found = subscriptions.timelines(tx, space, {customer_id}, since=at - WINDOW_MAX)
-    return [continued(line, at) for line in found[customer_id]]
+    found = subscriptions.timelines(tx, space.id, {customer_id}, since=at - WINDOW_MAX)
+    grace = space.settings.grace
+    return [graced(continued(line, at), at, grace) for line in found[customer_id]]
 
 
 def load_usage(
@@ -104,11 +105,11 @@ def entitled(
 
     Errors: SubscriptionNotFound, for one that is named and not the customer's.
     """
-    lines = load_lines(tx, space.id, customer.id, at)
+    lines = load_lines(tx, space, customer.id, at)
     named = subscription_id
     entitlement = find_entitlement(lines, feature, at, space.zone, subscription_id=named)
     if entitlement is not None:
-        return entitlement, hindrance_of(entitlement.timeline, at)
+        return entitlement, hindrance_of(entitlement.timeline)
     lines = [line for line in lines if named in (None, line.id)]
     drafts = () if lines else _drafts(tx, space.id, customer.id, named)
     if named is not None and not lines and not drafts:

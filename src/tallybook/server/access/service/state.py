@@ -19,7 +19,7 @@ _ONE = Decimal(1)
 
 def customer_state(tx: Tx, space: Space, customer: Customer, *, now: datetime) -> CustomerState:
     """Return the state of a customer at a time: its live subscriptions, and each feature once."""
-    lines = load_lines(tx, space.id, customer.id, now)
+    lines = load_lines(tx, space, customer.id, now)
     found = list_entitlements(lines, now, space.zone)
     usage = load_usage(tx, space.id, found, now)
     decisions = tuple(
@@ -27,7 +27,7 @@ def customer_state(tx: Tx, space: Space, customer: Customer, *, now: datetime) -
             customer,
             entitlement.feature,
             entitlement,
-            hindrance_of(entitlement.timeline, now),
+            hindrance_of(entitlement.timeline),
             usage,
             quantity=_ONE,
             at=now,

@@ -28,6 +28,7 @@ def count(
     *,
     earlier: Mapping[CounterKey, Decimal],
     fresh_members: Mapping[CounterKey, Mapping[int, bool]],
+    near: Decimal = APPROACHING,
 ) -> Counts:
     """Count events in order.
 
@@ -57,22 +58,27 @@ def count(
             limited[quota.counter] = event
     for event in limited.values():
         was, used = _used(before, event, earlier), _used(after, event, earlier)
-        counts.crossings += crossings_of(event, was, used)
+        counts.crossings += crossings_of(event, was, used, near=near)
     for key, tally in after.items():
         after[key] = tallies.changed(before[key], tally)
     return counts
 
 
-def crossings_of(event: Counted, was: Decimal, used: Decimal) -> list[Crossing]:
-    """Return the limit that was crossed from `was` to `used`, if any was."""
+def crossings_of(
+    event: Counted, was: Decimal, used: Decimal, *, near: Decimal = APPROACHING
+) -> list[Crossing]:
+    """Return the limit that was crossed from `was` to `used`, if any was.
+
+    `near` is the share of the limit at which usage approaches it.
+    """
     quota = event.quota
     assert quota is not None
-    near = EXACT.multiply(quota.limit, APPROACHING)
+    close = EXACT.multiply(quota.limit, near)
     if was < quota.limit <= used:
         kind = CrossingKind.REACHED
     elif used < quota.limit <= was:
         kind = CrossingKind.RESET
-    elif was < near <= used < quota.limit:
+    elif was < close <= used < quota.limit:
         kind = CrossingKind.APPROACHING
     else:
         return []

@@ -82,8 +82,12 @@ def _times(
     match action:
         case Action.SUSPEND:
             return {"suspended_at": at, "suspend_reason": reason, "suspended_from": sub.status}
+        case Action.FALL_DUE | Action.RECOVER:
+            return {"past_due_at": at if action is Action.FALL_DUE else None}
         case Action.RESUME | Action.RESUME_IN_TRIAL | Action.RESUME_PAST_DUE:
-            return _NOT_SUSPENDED
+            since = sub.past_due_at or at
+            is_past_due = action is Action.RESUME_PAST_DUE
+            return {**_NOT_SUSPENDED, "past_due_at": since if is_past_due else None}
         case Action.CANCEL:
             why = sub.cancel_reason if reason is None else reason
             over = {"canceled_at": at, "cancel_at": None, "cancel_reason": why}

@@ -11,6 +11,7 @@ from .contracts import (
 )
 from .create import create
 from .lifecycle import (
+    announce_blocked,
     announce_trial_ending,
     apply,
     resume,
@@ -43,6 +44,7 @@ from .signing import negotiate, sign
 __all__ = [
     "Changed",
     "activate",
+    "announce_blocked",
     "announce_trial_ending",
     "any_live_for_customer",
     "any_live_on_plan",

@@ -10,6 +10,7 @@ from tallybook.server.storage import Tx, outbox
 from tallybook.server.subscriptions import views
 from tallybook.server.subscriptions.errors import VersionConflict
 from tallybook.server.subscriptions.models import Subscription
+from tallybook.server.subscriptions.rules.access import access_reason
 from tallybook.server.subscriptions.store import subscriptions as store
 
 
@@ -29,7 +30,16 @@ def save(
 def announce(
     tx: Tx, space: SpaceId, event: str, sub: Subscription, *, at: datetime, **details: Any
 ) -> None:
-    """Append `subscription.<event>`; details are further fields of its data."""
+    """Append `subscription.<event>`; details are further fields of its data.
+
+    Where it changes what the customer may use, `customer.access_changed` follows.
+    """
     customer = customers.get(tx, space, sub.customer_id)
     data = views.announced(sub, external_id=customer.external_id, details=details)
-    outbox.append(tx, space, event=f"subscription.{event}", object_id=sub.id, data=data, at=at)
+    name = f"subscription.{event}"
+    outbox.append(tx, space, event=name, object_id=sub.id, data=data, at=at)
+    reason = access_reason(event, sub.status, is_blocked=details.get("access_blocked"))
+    if reason is not None:
+        customers.announce_access(
+            tx, space, customer, reason=reason, caused_by=name, subscription_id=sub.id, at=at
+        )

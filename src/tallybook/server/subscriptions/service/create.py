@@ -157,6 +157,7 @@ def _draft(
         ended_at=None,
         suspended_at=None,
         suspend_reason=None,
+        past_due_at=None,
         suspended_from=None,
         resume_at=None,
         scheduled_change=None,

@@ -137,6 +137,13 @@ def withdraw_cancel(tx: Tx, space: SpaceId, sub: Subscription, *, at: datetime) 
     return after
 
 
+def announce_blocked(tx: Tx, space: SpaceId, sub: Subscription, *, at: datetime) -> None:
+    """Tell that a past due subscription gives no access any more: its grace is over."""
+    announce(
+        tx, space, "past_due", sub, at=at, previous_status=sub.status.value, access_blocked=True
+    )
+
+
 def announce_trial_ending(tx: Tx, space: SpaceId, sub: Subscription, *, at: datetime) -> None:
     """Tell that the trial is about to end."""
     announce(tx, space, "trial_ending", sub, at=at)

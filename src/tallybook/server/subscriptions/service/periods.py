@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
+from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.periods import Span
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.errors import PeriodTaken
 from tallybook.server.subscriptions.models import Period, Subscription
+from tallybook.server.subscriptions.rules.access import TERMS_CHANGED
 from tallybook.server.subscriptions.rules.contracts import on_terms
 from tallybook.server.subscriptions.rules.next_period import next_period
 from tallybook.server.subscriptions.store import contracts as contract_store
@@ -111,6 +113,15 @@ def announce_terms(
     """Tell that other terms are in effect."""
     if after.plan_id == before.plan_id and after.billing_period is before.billing_period:
         announce(tx, space, "updated", after, at=at)
+        customers.announce_access(
+            tx,
+            space,
+            customers.get(tx, space, after.customer_id),
+            reason=TERMS_CHANGED,
+            caused_by="subscription.updated",
+            subscription_id=after.id,
+            at=at,
+        )
         return
     announce(
         tx,

@@ -58,6 +58,7 @@ def _load(
             started_at=row["started_at"],
             ended_at=row["ended_at"],
             trial_end=row["trial_end"],
+            past_due_at=row["past_due_at"],
             periods=tuple(
                 TimelinePeriod(
                     number=period.number,

@@ -785,6 +785,7 @@ CREATE TABLE subscriptions (
   canceled_at BIGINT,
   cancel_reason TEXT,
   ended_at BIGINT,
+  past_due_at BIGINT,
   suspended_at BIGINT,
   suspend_reason TEXT,
   suspended_from TEXT,

@@ -1,0 +1,30 @@
+"""The switches of a project, as they are stored: what was never set has its default."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Final
+
+from tallybook.server.identity.models import Settings
+
+DEFAULTS: Final = Settings()
+
+
+def from_json(stored: Mapping[str, Any]) -> Settings:
+    """Read what is stored; names of a later version are left alone."""
+    if not stored:
+        return DEFAULTS
+    known = {field.name for field in fields(Settings)}
+    read = {name: value for name, value in stored.items() if name in known}
+    if "limit_approaching" in read:
+        read["limit_approaching"] = Decimal(read["limit_approaching"])
+    return Settings(**read)
+
+
+def to_json(settings: Settings) -> dict[str, Any]:
+    """Write what differs from the defaults; a decimal as text."""
+    return {
+        field.name: format(value, "f") if isinstance(value, Decimal) else value
+        for field in fields(Settings)
+        if (value := getattr(settings, field.name)) != getattr(DEFAULTS, field.name)
+    }
