@@ -244,3 +244,26 @@ def test_the_application_agrees(desk: tuple[Desk, Tallybook]) -> None:
     with pytest.raises(UnprocessableEntityError) as old:
         client.usage.create(customer_id=acme.id, meter="calls", timestamp="2001-01-01T00:00:00Z")
     assert old.value.code == "timestamp_out_of_range"
+
+
+def test_an_event_is_voided(form: Blocking) -> None:
+    server = StandIn(httpx2.Response(200, json={**EVENT, "status": "voided"}))
+    voided = form.do(form.client(server).events.void("evt_1"))
+    assert (server.line, voided.status) == ("POST /events/evt_1/void", "voided")
+
+
+def test_all_that_waits_is_replayed_in_parts(form: Blocking) -> None:
+    part = {"matched": 2, "unmatched": 1, "duplicates": 0, "last_id": "evt_9"}
+    server = StandIn(
+        httpx2.Response(200, json=part), httpx2.Response(200, json={**part, "last_id": None})
+    )
+    client = form.client(server)
+    done = form.do(client.events.replay())
+    assert (done.matched, done.unmatched, done.last_id) == (4, 2, None)
+    assert [request.content for request in server.requests] == [b"{}", b'{"after":"evt_9"}']
+    keys = {request.headers["idempotency-key"] for request in server.requests}
+    assert len(keys) == 2
+    form.do(client.events.replay(["evt_1"]))
+    assert server.body == {"event_ids": ["evt_1"]}
+    with pytest.raises(ValueError, match="event_ids"):
+        form.do(client.events.replay(idempotency_key="k"))

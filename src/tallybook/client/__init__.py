@@ -84,7 +84,7 @@ from .types.subscriptions import (
     MeterOverride,
     ResolvedTerms,
 )
-from .types.usage import AggregatedUsage, BatchResult, UsageEvent, UsageInput
+from .types.usage import AggregatedUsage, BatchResult, ReplayResult, UsageEvent, UsageInput
 from .types.wallets import WalletBalance, WalletTransaction
 from .types.webhooks import (
     FeedEvent,
@@ -168,6 +168,7 @@ __all__ = [
     "RateLimitError",
     "RedisUsageBuffer",
     "Refund",
+    "ReplayResult",
     "ResolvedTerms",
     "Subscription",
     "Tallybook",

@@ -18,6 +18,7 @@ from .base import (
     IdempotencyKey,
     Instant,
     NonNegative,
+    Ref,
     Request,
     Response,
 )
@@ -175,6 +176,26 @@ class UsageEvent(Response):
     over_limit: bool
     status: Literal["accepted", "unmatched", "voided"] | str
     reason: str | None = None
+
+
+class EventReplay(Request):
+    """Which unmatched events to match anew: these, or all of them, a part at a time."""
+
+    event_ids: Annotated[list[Ref], Field(min_length=1, max_length=1000)] | None = None
+    after: Ref | None = None
+    """The `last_id` of the part before."""
+
+
+class ReplayResult(Response):
+    """What became of unmatched events."""
+
+    matched: int
+    unmatched: int
+    """How many wait still."""
+    duplicates: int
+    """How many were voided: their key had been used since."""
+    last_id: str | None = None
+    """Where to go on; null when there are no more."""
 
 
 class UsageItem(Response):

@@ -1,11 +1,12 @@
 """Events: usage as it was received."""
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
-from tallybook.client.options import CallOptions, ListOptions
+from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import path
-from tallybook.client.types.usage import UsageEvent
+from tallybook.client.types.usage import ReplayResult, UsageEvent
 
 from .pages import AsyncPage
 from .resources import AsyncResource
@@ -22,6 +23,28 @@ class AsyncEvents(AsyncResource):
     async def get(self, id: str, **options: Unpack[CallOptions]) -> UsageEvent:
         """Return an event."""
         return await self._get(path("events", id), UsageEvent, options)
+
+    async def void(self, id: str, **options: Unpack[WriteOptions]) -> UsageEvent:
+        """Take an event out of every count; where it was billed, the next invoice adjusts it."""
+        return await self._write("POST", path("events", id, "void"), UsageEvent, options)
+
+    async def replay(
+        self, event_ids: Sequence[str] | None = None, **options: Unpack[WriteOptions]
+    ) -> ReplayResult:
+        """Match unmatched events anew, these or all, and return what became of them.
+
+        Once a meter or a customer exists that events named before, this counts them. All of
+        them are done in parts; an `idempotency_key` of yours needs `event_ids`.
+        """
+        body: dict[str, Any] = {} if event_ids is None else {"event_ids": list(event_ids)}
+        if event_ids is None and options.get("idempotency_key") is not None:
+            raise ValueError("replaying all is many calls: an idempotency_key needs event_ids")
+        done = part = await self._write("POST", "/events/replay", ReplayResult, options, body)
+        while part.last_id is not None:
+            body = {"after": part.last_id}
+            part = await self._write("POST", "/events/replay", ReplayResult, options, body)
+            done = done.plus(part)
+        return done
 
     @listing
     async def list(
@@ -40,3 +63,5 @@ class AsyncEventsRaw:
     def __init__(self, events: AsyncEvents) -> None:
         self.get = raw(events.get)
         self.list = raw(events.list)
+        self.void = raw(events.void)
+        self.replay = raw(events.replay)

@@ -33,5 +33,19 @@ class BatchResult(Result, wire.BatchResult):
     """What became of a batch; `results` tells it item by item."""
 
 
+class ReplayResult(Result, wire.ReplayResult):
+    """What became of unmatched events."""
+
+    def plus(self, part: "ReplayResult") -> "ReplayResult":
+        """Return this and a further part as one."""
+        return part.model_copy(
+            update={
+                "matched": self.matched + part.matched,
+                "unmatched": self.unmatched + part.unmatched,
+                "duplicates": self.duplicates + part.duplicates,
+            }
+        )
+
+
 class AggregatedUsage(Result, wire.AggregatedUsage):
     """Usage added up over [start, end)."""

@@ -16,6 +16,7 @@ from . import (
     agents,
     balances,
     billing,
+    cloudevents,
     contracts,
     customers,
     events,
@@ -41,6 +42,7 @@ from .middleware import Envelope
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     usage.router,
+    cloudevents.router,
     access.router,
     holds.router,
     billing.router,

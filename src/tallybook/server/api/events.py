@@ -36,7 +36,7 @@ from .calls import bearer, check_caller, idempotency_key, json_response
 from .problems import responses
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 class RawRoute(APIRoute):
@@ -81,7 +81,7 @@ def _who(request: Request, needed: set[Scope]) -> Callable[[Tx], Space]:
     return who
 
 
-async def _submit(
+async def submit(
     request: Request, items: list[Incoming | Refused], *, backfill: bool, strict: bool
 ) -> list[Verdict]:
     needed = {Scope.FULL} if backfill else {Scope.FULL, Scope.INGEST}
@@ -107,7 +107,7 @@ async def _create(request: Request) -> Response:
     checked = check_item(item)
     if isinstance(checked, Refused):
         raise InvalidInput(errors=[FieldError(checked.pointer, checked.code, checked.detail)])
-    (verdict,) = await _submit(request, [checked], backfill=False, strict=True)
+    (verdict,) = await submit(request, [checked], backfill=False, strict=True)
     if verdict.event is None:
         raise strict_refusal(verdict, checked.meter_ref, checked.agent_ref)
     shown = views.to_wire(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
@@ -140,8 +140,8 @@ async def _create_batch(request: Request) -> Response:
     bearer(request)
     batch = decode_batch(await _read(request))
     items = [check_item(item) for item in batch.events]
-    verdicts = await _submit(request, items, backfill=batch.backfill, strict=False)
-    return json_response(_encode(views.batch_result(verdicts)), 200)
+    verdicts = await submit(request, items, backfill=batch.backfill, strict=False)
+    return json_response(encode(views.batch_result(verdicts)), 200)
 
 
 @router.post(

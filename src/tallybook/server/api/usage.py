@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Response
 
 from tallybook.server.catalog import service as catalog
 from tallybook.server.customers.errors import CustomerNotFound
-from tallybook.server.ingest import views
+from tallybook.server.ingest import amend, views
 from tallybook.server.ingest.errors import EventNotFound
+from tallybook.server.kernel import clock
 from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
 from tallybook.server.metering.models import Event, EventStatus
-from tallybook.server.metering.rules.event_ids import read_event_id
 from tallybook.server.metering.service import events
 from tallybook.server.reports import usage
 from tallybook.server.storage import Tx
@@ -24,7 +24,7 @@ from tallybook.wire import events as wire
 from tallybook.wire.base import DayOrInstant, Page, end_of, start_of
 
 from .bodies import StrictRoute
-from .calls import Read, ReadCall
+from .calls import Read, ReadCall, Write
 from .pages import CursorPaging, page_request, to_page
 from .paths import PathCustomer
 from .problems import responses
@@ -190,14 +190,57 @@ def list_events(
 )
 def get_event(event_id: str, read: Read) -> Response:
     """Return an event."""
-    found = read_event_id(event_id)
 
     def work(tx: Tx) -> wire.UsageEvent:
-        event = None
-        if found is not None:
-            event = events.find_by_position(tx, read.space, found[0])
-        if event is None or event.id != event_id:
-            raise EventNotFound(event_id=event_id)
+        event = amend.find(tx, read.where, event_id)
         return _shown(tx, read.space, [event])[event.position]
 
     return read(work)
+
+
+@router.post(
+    "/events/{event_id}/void",
+    response_model=wire.UsageEvent,
+    responses=responses(EventNotFound),
+    operation_id="events.void",
+)
+def void_event(event_id: str, write: Write) -> Response:
+    """Take an event out of every count. Where it was billed, the next invoice adjusts it."""
+
+    def work(tx: Tx) -> wire.UsageEvent:
+        event = amend.void(tx, write.where, event_id, now=write.now)
+        return _shown(tx, write.space, [event])[event.position]
+
+    return write(work)
+
+
+@router.post(
+    "/events/replay",
+    response_model=wire.ReplayResult,
+    responses=responses(EventNotFound),
+    operation_id="events.replay",
+)
+def replay_events(body: wire.EventReplay, write: Write) -> Response:
+    """Match up to 1,000 unmatched events anew, the oldest first; go on `after` the answer's last.
+
+    Late ones of closed periods come onto the next invoice.
+    """
+
+    def work(tx: Tx) -> wire.ReplayResult:
+        after = 0 if body.after is None else amend.find(tx, write.where, body.after).position
+        made = amend.replay(
+            tx,
+            write.where,
+            now=write.now,
+            received_at=clock.now(),
+            event_ids=body.event_ids,
+            after=after,
+        )
+        return wire.ReplayResult(
+            matched=made.matched,
+            unmatched=made.unmatched,
+            duplicates=made.duplicates,
+            last_id=made.last_id,
+        )
+
+    return write(work)

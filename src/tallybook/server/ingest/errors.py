@@ -39,6 +39,12 @@ class NoMeter(InvalidInput):
     code = "meter_ambiguous"
 
 
+class NotACloudEvent(Malformed):
+    """The request is not a CloudEvent: {reason}."""
+
+    code = "not_a_cloudevent"
+
+
 class MalformedJson(Malformed):
     """The body is not valid JSON: {reason}."""
 

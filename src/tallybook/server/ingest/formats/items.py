@@ -4,7 +4,6 @@ The public definition is `tallybook.wire.events.EventCreate`; a test feeds one c
 """
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -66,22 +65,23 @@ _encoder = msgspec.json.Encoder()
 
 def decode_item(body: bytes) -> Item:
     """Errors: MalformedJson; InvalidInput (an unknown field, not an object)."""
-    item: Item = _decode(_item_decoder.decode, body)
+    item: Item = decode_body(_item_decoder, body)
     return item
 
 
 def decode_batch(body: bytes) -> Batch:
     """Errors: MalformedJson; InvalidInput; TooManyEvents. The whole body is refused."""
-    batch: Batch = _decode(_batch_decoder.decode, body)
+    batch: Batch = decode_body(_batch_decoder, body)
     if len(batch.events) > BATCH_EVENTS_MAX:
         errors = [FieldError("/events", "too_many_events", f"at most {BATCH_EVENTS_MAX}")]
         raise TooManyEvents(errors=errors, limit=BATCH_EVENTS_MAX, count=len(batch.events))
     return batch
 
 
-def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:
+def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """Errors: MalformedJson; InvalidInput (not what the decoder expects)."""
     try:
-        return decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise InvalidInput(errors=[_named(str(error))]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -37,6 +37,10 @@ _INSERT_POSTGRES: Final = (
     + ", ".join(f"%s::{_POSTGRES_TYPES.get(name, 'text')}[]" for name in COLUMNS)
     + ") ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
 )
+_REWRITTEN: Final = (
+    "owner", "status", "over_limit", "meter", "subscription", "period", "agent", "value",
+    "member", "customer_external_id", "meter_ref", "agent_ref", "reason",
+)  # fmt: skip
 _SHARE: Final = "SELECT pg_advisory_xact_lock_shared(name) FROM unnest(%s::bigint[]) AS name"
 _HOLD: Final = "SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name"
 _OWNER_AND_KEY: Final = itemgetter(COLUMNS.index("owner"), COLUMNS.index("key"))
@@ -271,6 +275,37 @@ def save_places(tx: Tx, space: SpaceId, moved: Sequence[Event]) -> None:
             for event in moved
         ],
     )
+
+
+def list_unmatched(
+    tx: Tx, space: SpaceId, *, positions: Sequence[int] | None = None, after: int = 0, limit: int
+) -> list[Event]:
+    """Return events that wait, the oldest first: those at `positions`, or all `after` one."""
+    t = events.c
+    query = select(events).where(t.space_id == space, t.status == EventStatus.UNMATCHED.value)
+    if positions is None:
+        query = query.where(t.position > after)
+    else:
+        query = query.where(t.position.in_(positions))
+    rows = tx.execute(query.order_by(t.position).limit(limit)).mappings()
+    return [from_row(row) for row in rows]
+
+
+def rewrite(tx: Tx, space: SpaceId, changed: Sequence[Event]) -> None:
+    """Store what became of events: whose they are, what they measure, whether they count."""
+    if not changed:
+        return
+    t = events.c
+    statement = (
+        update(events)
+        .where(t.space_id == space, t.position == bindparam("row"))
+        .values({name: bindparam(f"new_{name}") for name in _REWRITTEN})
+    )
+    made = []
+    for event in changed:
+        values = dict(zip(COLUMNS, _to_values(space, event, text_numbers=False), strict=True))
+        made.append({"row": event.position, **{f"new_{name}": values[name] for name in _REWRITTEN}})
+    tx.execute(statement, made)
 
 
 def count_by_meter(
