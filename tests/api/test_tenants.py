@@ -23,10 +23,16 @@ OPEN = {"health.get"}
 OPERATORS = {"projects", "api_keys"}
 OPERATORS_ONLY = {"markets.create"}
 SIGNED = {"stripe.webhook", "providers.stripe_webhook", "payments.stripe_webhook"}
-INGESTS = {"usage.create", "usage.create_batch", "cloudevents.create"}
+INGESTS = {
+    "usage.create",
+    "usage.create_batch",
+    "cloudevents.create",
+    "costs.create",
+    "costs.create_batch",
+}
 LOOKS = {"access.check", "pricing.estimate", "invoices.preview"}
 """POST, but a key that only reads may: they write nothing (a check unless it records)."""
-OWN = {"customers.upsert", "usage.create_batch", "cloudevents.create"}
+OWN = {"customers.upsert", "usage.create_batch", "cloudevents.create", "costs.create_batch"}
 """Another project's key, given here, means an object of one's own."""
 
 

@@ -86,6 +86,7 @@ def fill(api: TestClient) -> dict[str, str]:
     ids["endpoint_id"] = post(
         "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "description": CANARY}
     )["id"]
+    ids["cost_id"] = post("/costs", {**mine, "amount": "1", "metadata": {"n": CANARY}})["id"]
     ids["project_id"] = "prj_none"
     return ids
 
@@ -116,6 +117,15 @@ def bodies(ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         "usage.create_batch": {"events": [usage]},
         "access.check": {**mine, "feature": ids["meter"]},
         "holds.create": {**mine, "feature": ids["meter"], "quantity": "1"},
+        "costs.create": {**mine, "amount": "1"},
+        "costs.create_batch": {"costs": [{**mine, "amount": "1"}]},
+        "costs.reprice": {"start": "2026-01-01T00:00:00Z", "end": tomorrow, "dry_run": True},
+        "model_prices.put": {
+            "provider": "openai",
+            "model": "x",
+            "prices": {"input": "1", "output": "1"},
+            "effective_from": "2026-01-01T00:00:00Z",
+        },
         "cloudevents.create": {
             "specversion": "1.0",
             "id": "1",

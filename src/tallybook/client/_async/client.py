@@ -33,12 +33,15 @@ from .access import AsyncAccess
 from .agents import AsyncAgents
 from .balances import AsyncBalances
 from .contracts import AsyncContracts
+from .costs import AsyncCosts
 from .customers import AsyncCustomers
 from .events import AsyncEvents
 from .holds import AsyncHolds
 from .invoices import AsyncInvoices
+from .margins import AsyncMargins
 from .markets import AsyncMarkets
 from .meters import AsyncMeters
+from .model_prices import AsyncModelPrices
 from .payments import AsyncPayments
 from .plans import AsyncPlans
 from .pricing import AsyncPricing
@@ -136,6 +139,18 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def wallets(self) -> AsyncWallets:
         return AsyncWallets(self)
+
+    @cached_property
+    def costs(self) -> AsyncCosts:
+        return AsyncCosts(self)
+
+    @cached_property
+    def model_prices(self) -> AsyncModelPrices:
+        return AsyncModelPrices(self)
+
+    @cached_property
+    def margins(self) -> AsyncMargins:
+        return AsyncMargins(self)
 
     @cached_property
     def payments(self) -> AsyncPayments:

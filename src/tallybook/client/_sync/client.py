@@ -33,12 +33,15 @@ from .access import Access
 from .agents import Agents
 from .balances import Balances
 from .contracts import Contracts
+from .costs import Costs
 from .customers import Customers
 from .events import Events
 from .holds import Holds
 from .invoices import Invoices
+from .margins import Margins
 from .markets import Markets
 from .meters import Meters
+from .model_prices import ModelPrices
 from .payments import Payments
 from .plans import Plans
 from .pricing import Pricing
@@ -136,6 +139,18 @@ class Tallybook(Tracking):
     @cached_property
     def wallets(self) -> Wallets:
         return Wallets(self)
+
+    @cached_property
+    def costs(self) -> Costs:
+        return Costs(self)
+
+    @cached_property
+    def model_prices(self) -> ModelPrices:
+        return ModelPrices(self)
+
+    @cached_property
+    def margins(self) -> Margins:
+        return Margins(self)
 
     @cached_property
     def payments(self) -> Payments:

@@ -1,10 +1,11 @@
 """The only door for usage: everything an event touches, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from tallybook.server.costs import record
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
@@ -16,6 +17,7 @@ from tallybook.server.subscriptions.models import TimelinePeriod
 from . import counting
 from .models import Incoming, Refused, Verdict
 from .names import load_names
+from .rules.costs import drafts_of
 from .rules.enrich import Names, Placed, enrich
 
 Key = tuple[bytes, str]
@@ -68,6 +70,7 @@ def admit(
     near = space.settings.limit_approaching
     over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
+    record_costs(tx, space, items, placed, fresh, names)
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
     repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys()
     first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
@@ -112,6 +115,33 @@ def _place(
             made = Refused(reason, _WHY[reason], _WHERE[reason], item.idempotency_key)
         placed.append(made)
     return placed
+
+
+def record_costs(
+    tx: Tx,
+    space: Space,
+    items: Sequence[Incoming | Refused],
+    placed: Sequence[Placed | Refused],
+    fresh: Collection[int],
+    names: Names,
+) -> None:
+    """Store what the fresh events of a batch cost; most cost nothing that they say."""
+    for item, made in zip(items, placed, strict=True):
+        if isinstance(item, Refused) or isinstance(made, Refused):
+            continue
+        event = made.event
+        if event.position not in fresh:
+            continue
+        drafts = drafts_of(item, event, names, space.default_currency)
+        if drafts:
+            place = record.Place(
+                at=event.at,
+                received_at=event.received_at,
+                customer_id=event.owner.customer_id,
+                customer_external_id=event.owner.customer_external_id,
+                agent_id=event.agent_id,
+            )
+            record.record_of_event(tx, space.id, event.id, place, drafts)
 
 
 def _taken_while_unknown(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec.json import Decoder
 
+from tallybook.server.costs import record
 from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.metering import meters
@@ -20,6 +21,7 @@ from .errors import EventNotFound
 from .models import Incoming
 from .names import load_names
 from .recount import recount
+from .rules.costs import drafts_of
 from .rules.enrich import Names, Placed, enrich
 
 REPLAY_MAX: Final = 1_000
@@ -50,6 +52,7 @@ def void(tx: Tx, space: Space, event_id: str, *, now: datetime) -> Event:
         return event
     voided = replace(event, status=EventStatus.VOIDED, over_limit=False)
     events.rewrite(tx, space.id, [voided])
+    record.void_of_event(tx, space.id, event.id)
     if customer_id is not None and event.subscription_id is not None:
         recount(tx, space, customer_id, since=event.at, now=now)
     return voided
@@ -105,12 +108,27 @@ def replay(
     doubles = [event for event in waiting if event.position in positions]
     gone = EventStatus.VOIDED
     events.rewrite(tx, space.id, [replace(one, status=gone, reason="duplicate") for one in doubles])
+    for double in doubles:
+        record.void_of_event(tx, space.id, double.id)
+    for match, item in zip(placed, items, strict=True):
+        if match is not None and match.position not in positions:
+            drafts = drafts_of(item, match, names, space.default_currency)
+            record.place_of_event(tx, space.id, match.id, _whose(match), drafts)
     _count(tx, space, fresh, now)
     return Replayed(
         matched=len(fresh),
         unmatched=len(waiting) - len(matched),
         duplicates=len(repeated),
         last_id=last_id,
+    )
+
+
+def _whose(event: Event) -> record.Place:
+    return record.Place(
+        at=event.at,
+        received_at=event.received_at,
+        customer_id=event.owner.customer_id,
+        agent_id=event.agent_id,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tallybook.server.catalog import service as catalog
+from tallybook.server.costs.rules.derive import Work
 from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
@@ -14,6 +15,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
 
 from .models import Incoming
+from .rules.costs import brings_cost
 from .rules.enrich import Names
 
 WINDOW_MAX: Final = timedelta(days=32)  # no quota window that ends is longer
@@ -28,13 +30,15 @@ def load_names(tx: Tx, space: SpaceId, items: Sequence[Incoming], now: datetime)
     events.share_customers(tx, space, found)
     meter_refs = {item.meter_ref for item in items if item.meter_ref is not None}
     agents = _agents(tx, space, items)
+    actions, works = _actions(tx, space, items, agents)
     earliest = min((item.at for item in items if item.at is not None), default=now)
     return Names(
         customer_ids=frozenset(known),
         external_ids=named,
         meters=meters.find_meters(tx, space, meter_refs) if meter_refs else {},
         agents=agents,
-        actions=_actions(tx, space, items, agents),
+        actions=actions,
+        works=works,
         timelines=subscriptions.timelines(tx, space, found, since=min(earliest, now) - WINDOW_MAX),
     )
 
@@ -50,15 +54,18 @@ def _agents(tx: Tx, space: SpaceId, items: Sequence[Incoming]) -> dict[str, str]
 
 def _actions(
     tx: Tx, space: SpaceId, items: Sequence[Incoming], agents: dict[str, str]
-) -> dict[str, list[tuple[str, Meter]]]:
-    """Return the actions of agents that stand for a meter: (action type, billable meter)."""
-    unmetered = {
+) -> tuple[dict[str, list[tuple[str, Meter]]], dict[str, list[Work]]]:
+    """Return, by agent, what actions stand for: (action type, billable meter), and their costs."""
+    asked = {
         agents[item.agent_ref]
         for item in items
-        if item.meter_ref is None and item.agent_ref in agents
+        if item.agent_ref in agents and (item.meter_ref is None or brings_cost(item))
     }
     actions: dict[str, list[tuple[str, Meter]]] = {}
-    for action in catalog.list_actions(tx, space, agent_ids=unmetered) if unmetered else ():
-        known_as = (action.action_type.value, action.billable_meter)
-        actions.setdefault(action.agent_id, []).append(known_as)
-    return actions
+    works: dict[str, list[Work]] = {}
+    for action in catalog.list_actions(tx, space, agent_ids=asked) if asked else ():
+        kind, meter = action.action_type.value, action.billable_meter
+        actions.setdefault(action.agent_id, []).append((kind, meter))
+        work = Work(action.id, kind, meter.key, action.cost_meters)
+        works.setdefault(action.agent_id, []).append(work)
+    return actions, works

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tallybook.server.costs.rules.derive import read_direct
 from tallybook.server.ingest.errors import MalformedJson, TooManyEvents
 from tallybook.server.ingest.models import Incoming, Refused
 from tallybook.server.kernel.errors import FieldError, InvalidInput
@@ -137,6 +138,7 @@ def _checked(item: Item) -> Incoming:
     ):
         raise _Wrong("action_type", "must be task, workflow or outcome")
     attributes = _object(item.attributes, "attributes")
+    _check_cost(item.attributes)
     return Incoming(
         customer_id=customer_id,
         customer_external_id=external_id,
@@ -206,6 +208,16 @@ def _key(value: Any) -> str:
         detail = f"must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters"
         raise _Wrong("idempotency_key", detail)
     return value
+
+
+def _check_cost(attributes: dict[str, Any] | None) -> None:
+    if attributes is None or not ("cost_usd" in attributes or "cost" in attributes):
+        return
+    try:
+        read_direct(attributes)
+    except ValueError as error:
+        field, _, why = str(error).partition(": ")
+        raise _Wrong(f"attributes/{field}", why, "invalid_cost") from None
 
 
 def _object(value: Any, field: str) -> str | None:

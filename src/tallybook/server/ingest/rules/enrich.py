@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from tallybook.server.costs.rules.derive import Work
 from tallybook.server.ingest.models import Counted, Incoming, Refused
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.money import ZERO, plain
@@ -39,6 +40,7 @@ class Names:
     meters: Mapping[str, Meter] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
     actions: Mapping[str, Sequence[tuple[str, Meter]]] = field(default_factory=dict)
+    works: Mapping[str, Sequence[Work]] = field(default_factory=dict)  # by agent, of costs
     timelines: Mapping[str, Sequence[Timeline]] = field(default_factory=dict)
 
     def customer_of(self, item: Incoming) -> str | None:

@@ -20,6 +20,7 @@ from tallybook.server.metering.store.events import (
     scan_subscribed,
     share_customers,
     sum_by_meter,
+    sum_of_space,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "scan_subscribed",
     "share_customers",
     "sum_by_meter",
+    "sum_of_space",
 ]

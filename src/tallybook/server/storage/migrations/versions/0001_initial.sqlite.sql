@@ -901,3 +901,63 @@ CREATE TABLE contract_versions (
   FOREIGN KEY(space_id, contract_id) REFERENCES contracts (space_id, id),
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
+
+CREATE TABLE costs (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  "key" TEXT NOT NULL,
+  response_key TEXT,
+  at BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  customer_id TEXT,
+  customer_external_id TEXT,
+  agent_id TEXT,
+  action_id TEXT,
+  meter_id TEXT,
+  event_id TEXT,
+  amount TEXT,
+  currency TEXT NOT NULL,
+  category TEXT NOT NULL,
+  source TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT,
+  attribution TEXT NOT NULL,
+  provider TEXT,
+  model TEXT,
+  response_id TEXT,
+  adjusts TEXT,
+  tokens JSON,
+  price JSON,
+  metadata JSON NOT NULL,
+  CONSTRAINT pk_costs PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_costs_at ON costs (space_id, at);
+
+CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
+
+CREATE INDEX ix_costs_event ON costs (space_id, event_id);
+
+CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
+
+CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, "key");
+
+CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
+
+CREATE TABLE model_prices (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  prices JSON NOT NULL,
+  alias_of TEXT,
+  effective_from BIGINT NOT NULL,
+  effective_to BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_model_prices PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE UNIQUE INDEX uq_model_prices ON model_prices (space_id, provider, model, effective_from);

@@ -1,0 +1,1 @@
+"""What the work cost us: cost rows, and the price book of LLM models."""

@@ -1,0 +1,276 @@
+"""Cost rows in, each once; and what becomes of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from tallybook.server.kernel.ids import SpaceId, new_id
+from tallybook.server.kernel.money import EXACT, ZERO
+from tallybook.server.kernel.periods import Span
+from tallybook.server.metering.models import CostCategory
+from tallybook.server.storage import Tx
+
+from . import book, store
+from .errors import CostNotFound
+from .models import (
+    COST_PREFIX,
+    USD,
+    Attribution,
+    Cost,
+    ModelUse,
+    Priced,
+    Source,
+    Status,
+)
+from .rules.derive import Draft
+from .rules.providers import known_as
+
+BATCH_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose cost it is, and when it arose."""
+
+    at: datetime
+    received_at: datetime
+    customer_id: str | None = None
+    customer_external_id: str | None = None
+    agent_id: str | None = None
+    action_id: str | None = None
+    attribution: Attribution | None = None  # None: explicit where anybody is named
+
+    @property
+    def told(self) -> Attribution:
+        if self.attribution is not None:
+            return self.attribution
+        is_named = self.customer_id or self.customer_external_id or self.agent_id
+        return Attribution.EXPLICIT if is_named else Attribution.NONE
+
+
+def response_key_of(provider: str | None, response_id: str | None) -> str | None:
+    """Return under what one call of a provider is counted once, whichever way it comes in."""
+    if provider is None or response_id is None:
+        return None
+    return f"{known_as(provider)} {response_id}"
+
+
+def make(
+    tx: Tx,
+    space: SpaceId,
+    key: str,
+    place: Place,
+    *,
+    amount: Decimal | None = None,
+    currency: str = USD,
+    source: Source = Source.DIRECT,
+    category: CostCategory | None = None,
+    meter_id: str | None = None,
+    use: ModelUse | None = None,
+    reason: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Cost:
+    """Return a cost row that is not stored yet; without an amount the price book has its say."""
+    price: Mapping[str, Any] | None = None
+    if amount is None and reason is None:
+        found = "no_amount" if use is None else book.price_of(tx, space, use, place.at)
+        if isinstance(found, Priced):
+            amount, price, currency = found.amount, found.price, USD
+            source = Source.PRICE_BOOK
+        else:
+            reason, source = found, Source.PRICE_BOOK
+    default = CostCategory.OTHER if use is None else CostCategory.LLM
+    return Cost(
+        id=new_id(COST_PREFIX),
+        key=key,
+        response_key=None if use is None else response_key_of(use.provider, use.response_id),
+        at=place.at,
+        received_at=place.received_at,
+        customer_id=place.customer_id,
+        customer_external_id=place.customer_external_id,
+        agent_id=place.agent_id,
+        action_id=place.action_id,
+        meter_id=meter_id,
+        event_id=None,
+        amount=amount,
+        currency=currency,
+        category=category or default,
+        source=source,
+        status=Status.UNPRICED if amount is None else Status.PRICED,
+        reason=reason,
+        attribution=place.told,
+        provider=None if use is None else known_as(use.provider),
+        model=None if use is None else use.model,
+        response_id=None if use is None else use.response_id,
+        tokens=None if use is None else use.tokens,
+        price=price,
+        metadata=metadata or {},
+    )
+
+
+def record(tx: Tx, space: SpaceId, made: Sequence[Cost]) -> list[tuple[Cost, bool]]:
+    """Store costs; return each as it is stored, and whether it is new.
+
+    Holds: of all costs with one key, or of one response of a provider, the first is stored.
+    """
+    stored = store.insert_new(tx, space, made)
+    known = [cost for cost in made if cost.id not in stored]
+    first = store.find_same(tx, space, known) if known else {}
+    return [(first.get(cost.id, cost), cost.id in stored) for cost in made]
+
+
+def record_of_event(
+    tx: Tx, space: SpaceId, event_id: str, place: Place, drafts: Sequence[Draft]
+) -> None:
+    """Store what an event costs, with the event."""
+    made = [_of_event(event_id, number, place, draft) for number, draft in enumerate(drafts)]
+    store.insert_new(tx, space, made)
+
+
+def _of_event(event_id: str, number: int, place: Place, draft: Draft) -> Cost:
+    return Cost(
+        id=new_id(COST_PREFIX),
+        key=f"event {event_id} {number}",
+        response_key=None,
+        at=place.at,
+        received_at=place.received_at,
+        customer_id=place.customer_id,
+        customer_external_id=place.customer_external_id,
+        agent_id=place.agent_id,
+        action_id=draft.action_id,
+        meter_id=draft.meter_id,
+        event_id=event_id,
+        amount=draft.amount,
+        currency=draft.currency,
+        category=draft.category,
+        source=draft.source,
+        status=Status.UNPRICED if draft.amount is None else Status.PRICED,
+        reason=draft.reason,
+        attribution=place.told,
+        price=draft.price,
+    )
+
+
+def place_of_event(
+    tx: Tx, space: SpaceId, event_id: str, place: Place, drafts: Sequence[Draft]
+) -> None:
+    """Attribute the costs of an event that was matched at last; derive them if it had none."""
+    known = [cost.id for cost in store.of_event(tx, space, event_id)]
+    if not known:
+        record_of_event(tx, space, event_id, place, drafts)
+        return
+    store.set_fields(
+        tx,
+        space,
+        known,
+        customer_id=place.customer_id,
+        customer_external_id=None,
+        agent_id=place.agent_id,
+        attribution=place.told.value,
+    )
+
+
+def void_of_event(tx: Tx, space: SpaceId, event_id: str) -> None:
+    """Take the costs of a voided event out of every sum."""
+    ids = [cost.id for cost in store.of_event(tx, space, event_id)]
+    if ids:
+        store.set_fields(tx, space, ids, status=Status.VOIDED.value)
+
+
+def get(tx: Tx, space: SpaceId, cost_id: str) -> Cost:
+    """Errors: CostNotFound."""
+    found = store.find(tx, space, cost_id)
+    if found is None:
+        raise CostNotFound(cost_id=cost_id)
+    return found
+
+
+def adjust(
+    tx: Tx,
+    space: SpaceId,
+    cost: Cost,
+    key: str,
+    amount: Decimal,
+    *,
+    at: datetime,
+    price: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> tuple[Cost, bool]:
+    """Add a row that corrects an earlier one by an amount, below 0 too. It stands at its time."""
+    made = replace(
+        cost,
+        id=new_id(COST_PREFIX),
+        key=key,
+        response_key=None,
+        received_at=at,
+        event_id=None,
+        amount=amount,
+        source=Source.ADJUSTMENT,
+        status=Status.PRICED,
+        reason=reason,
+        adjusts=cost.id,
+        tokens=None,
+        price=price,
+        metadata=metadata or {},
+    )
+    stored, is_new = record(tx, space, [made])[0]
+    if is_new and cost.status is Status.UNPRICED:
+        store.set_fields(tx, space, [cost.id], status=Status.REPRICED.value)
+    return stored, is_new
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """What repricing a span did, or would do."""
+
+    looked_at: int
+    adjusted: int
+    unpriced: int  # still
+    difference: Decimal  # in USD
+
+
+def reprice(
+    tx: Tx,
+    space: SpaceId,
+    span: Span,
+    *,
+    provider: str | None,
+    model: str | None,
+    at: datetime,
+    dry_run: bool = False,
+) -> Repriced:
+    """Price the model calls of a span anew; what differs becomes an adjustment row.
+
+    Holds: doing it again at once changes nothing.
+    """
+    name = None if provider is None else known_as(provider)
+    rows = list(store.scan(tx, space, span, provider=name, model=model))
+    corrections: dict[str, Decimal] = {}
+    for row in rows:
+        if row.adjusts is not None and row.amount is not None and row.status is Status.PRICED:
+            corrections[row.adjusts] = EXACT.add(corrections.get(row.adjusts, ZERO), row.amount)
+    looked_at = adjusted = unpriced = 0
+    difference = ZERO
+    for row in rows:
+        is_booked = row.source is Source.PRICE_BOOK and row.status is not Status.VOIDED
+        if not is_booked or row.provider is None or row.model is None:
+            continue
+        looked_at += 1
+        use = ModelUse(row.provider, row.model, row.tokens, row.response_id)
+        found = book.price_of(tx, space, use, row.at)
+        if not isinstance(found, Priced):
+            unpriced += row.status is Status.UNPRICED
+            continue
+        stands = EXACT.add(row.amount or ZERO, corrections.get(row.id, ZERO))
+        change = EXACT.subtract(found.amount, stands)
+        if change == 0 and row.status is not Status.UNPRICED:
+            continue
+        adjusted += 1
+        difference = EXACT.add(difference, change)
+        if not dry_run:
+            key = f"reprice {row.id} {new_id(COST_PREFIX)}"
+            adjust(tx, space, row, key, change, at=at, price=found.price, reason="repriced")
+    return Repriced(looked_at, adjusted, unpriced, difference)
