@@ -28,11 +28,12 @@ INGESTS = {
     "usage.create_batch",
     "cloudevents.create",
     "costs.create",
+    "otlp.traces",
     "costs.create_batch",
 }
 LOOKS = {"access.check", "pricing.estimate", "invoices.preview"}
 """POST, but a key that only reads may: they write nothing (a check unless it records)."""
-OWN = {"customers.upsert", "usage.create_batch", "cloudevents.create", "costs.create_batch"}
+OWN = {"customers.upsert", *INGESTS} - {"usage.create", "costs.create"}
 """Another project's key, given here, means an object of one's own."""
 
 

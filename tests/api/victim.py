@@ -120,6 +120,7 @@ def bodies(ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         "costs.create": {**mine, "amount": "1"},
         "costs.create_batch": {"costs": [{**mine, "amount": "1"}]},
         "costs.reprice": {"start": "2026-01-01T00:00:00Z", "end": tomorrow, "dry_run": True},
+        "otlp.traces": {"resourceSpans": []},
         "model_prices.put": {
             "provider": "openai",
             "model": "x",

@@ -46,6 +46,7 @@ from .errors import (
     WebhookPayloadError,
     WebhookSignatureError,
 )
+from .llm import attribute, bind, wrap
 from .not_given import NOT_GIVEN, NotGiven
 from .responses import APIResponse
 from .tracking import QueueStats
@@ -60,6 +61,7 @@ from .types.agents import (
     AgentWithActions,
     BillableMeter,
 )
+from .types.costs import Cost, MarginReport, ModelPrice, Repriced, UnpricedModel
 from .types.customers import TaxRate
 from .types.invoices import InvoiceExplanation, InvoicePreview, LineItem, Tax
 from .types.markets import Balance, Market
@@ -134,6 +136,7 @@ __all__ = [
     "Contract",
     "ContractCancellation",
     "ContractTerms",
+    "Cost",
     "Customer",
     "CustomerState",
     "DeliveryError",
@@ -148,10 +151,12 @@ __all__ = [
     "InvoiceExplanation",
     "InvoicePreview",
     "LineItem",
+    "MarginReport",
     "Market",
     "Meter",
     "MeterOverride",
     "MeterPrice",
+    "ModelPrice",
     "NotFoundError",
     "NotGiven",
     "Page",
@@ -169,6 +174,7 @@ __all__ = [
     "RedisUsageBuffer",
     "Refund",
     "ReplayResult",
+    "Repriced",
     "ResolvedTerms",
     "Subscription",
     "Tallybook",
@@ -179,6 +185,7 @@ __all__ = [
     "Timeout",
     "TrackInput",
     "UnavailablePlan",
+    "UnpricedModel",
     "UnprocessableEntityError",
     "UnreadableResponseError",
     "UsageBuffer",
@@ -194,4 +201,7 @@ __all__ = [
     "WebhookPayloadError",
     "WebhookReplayResult",
     "WebhookSignatureError",
+    "attribute",
+    "bind",
+    "wrap",
 ]

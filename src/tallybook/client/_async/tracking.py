@@ -1,6 +1,8 @@
 """What a client tracks: events that are queued and sent in batches, or sent at once."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack, cast
 
 from tallybook.client.encoding import Json
@@ -14,6 +16,7 @@ from tallybook.client.tracking.events import (
     TrackTypedInput,
 )
 from tallybook.client.tracking.models import add_up
+from tallybook.client.types.costs import CostInput
 from tallybook.client.types.usage import BatchResult
 
 from .resources import AsyncResource
@@ -45,6 +48,17 @@ class AsyncTracking:
         )
         self._tracker = AsyncTracker(self, engine)
 
+    def _cost_tracker(self) -> AsyncTracker:
+        """Return the queue of costs, beside that of events; it is made when it is needed."""
+        events = self._tracker
+        with events.changed:
+            if events.beside is None:
+                spool = events.options.spool
+                own = None if spool is None else f"{os.fspath(spool)}-costs"
+                options = replace(events.options, spool=own, room="costs")
+                events.beside = AsyncTracker(events.client, options)
+            return cast("AsyncTracker", events.beside)
+
     def track(self, **event: Unpack[TrackInput]) -> None:
         """Queue one use of something, and return at once.
 
@@ -64,6 +78,13 @@ class AsyncTracking:
     def track_outcome(self, **event: Unpack[TrackTypedInput]) -> None:
         """Queue an outcome of an agent, as `track`."""
         self._track_typed("outcome", event)
+
+    def track_cost(self, **cost: Unpack[CostInput]) -> None:
+        """Queue one cost, as `track` does a use: an amount, or provider, model and tokens.
+
+        Without a customer it is kept as unattributed; `tokens=None` says that they are unknown.
+        """
+        self._cost_tracker().track(cost, disabled=self.options.disabled)
 
     async def track_immediate(self, **event: Unpack[ImmediateInput]) -> BatchResult:
         """Send one use of something now, and return what became of it.
@@ -98,10 +119,19 @@ class AsyncTracking:
         Waits for `timeout` seconds at most, else for `shutdown_timeout`. What still waits then
         is told as `retry`, and stays queued.
         """
-        return await self._tracker.flush(timeout)
+        results = []
+        if self._tracker.beside is not None:
+            sent = await self._cost_tracker().flush(timeout)
+            results += sent.results if sent else []
+        sent = await self._tracker.flush(timeout)
+        results += sent.results if sent else []
+        numbered = [item.model_copy(update={"index": n}) for n, item in enumerate(results)]
+        return add_up(numbered) if numbered else None
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """Send what is queued, for `timeout` seconds at most, and close. May be called again."""
+        if self._tracker.beside is not None:
+            await self._cost_tracker().shutdown(timeout)
         await self._tracker.shutdown(timeout)
         await self.transport.close()
 

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx2
 
@@ -23,7 +23,7 @@ from tallybook.client.options import ClientOptions, OnError
 from tallybook.client.responses import parse_model
 from tallybook.client.types.usage import BatchResult
 
-from .events import OversizeEvent, QueuedEvent, batch_body, write_event
+from .events import OversizeEvent, QueuedEvent, batch_body, write_cost, write_event
 from .forks import survive_forks
 from .models import Answered, Batch, Drop, Outcome, QueueStats, Reason
 from .outcomes import outcome_of
@@ -42,6 +42,7 @@ class EngineOptions:
     spool: str | os.PathLike[str] | None = None
     shutdown_timeout_s: float = 30.0
     make_key: Callable[[], str] = new_key
+    room: Literal["events", "costs"] = "events"  # what it queues, and where that goes
 
 
 class Engine(ABC):
@@ -54,6 +55,7 @@ class Engine(ABC):
         self.chance = random.random
         self.registered: dict[str, Any] = {}
         self.closed = False
+        self.beside: Engine | None = None  # a second queue of the same client
         self._start_anew()
         with self.changed:
             self.open_spool()
@@ -132,6 +134,8 @@ class Engine(ABC):
 
     def write(self, given: Mapping[str, Any]) -> tuple[str, bytes] | None:
         """Return the key and the JSON of an event. Errors: TypeError, ValueError."""
+        if self.options.room == "costs":
+            return write_cost(given, make_key=self.options.make_key)
         return write_event(
             given,
             registered=self.registered,
@@ -232,8 +236,9 @@ class Engine(ABC):
         """Return the request that sends a batch: one try, the queue does the rest."""
         options: ClientOptions = self.client.options
         asked = {"timeout": options.request_timeout, "max_retries": 0}
-        call = prepare(options, "POST", "/events/batch", body={}, options=asked)
-        return replace(call, content=batch_body([event.body for event in batch.events]))
+        room = self.options.room
+        call = prepare(options, "POST", f"/{room}/batch", body={}, options=asked)
+        return replace(call, content=batch_body([event.body for event in batch.events], room))
 
     def read(self, response: httpx2.Response) -> Outcome:
         """Return what an answer says. Errors: UnreadableResponseError."""

@@ -10,6 +10,7 @@ from tallybook.client.encoding import DecimalInput, Json, decimal, encode_body
 from tallybook.client.keys import new_key
 from tallybook.client.options import CallOptions, Redact
 from tallybook.client.paths import customer_fields
+from tallybook.client.types.costs import CostInput
 from tallybook.wire.events import ActionType
 from tallybook.wire.limits import EVENT_BYTES_MAX
 
@@ -44,6 +45,7 @@ class ImmediateInput(TrackInput, CallOptions, total=False):
 
 
 FIELDS: Final = frozenset(TrackInput.__annotations__)
+COST_FIELDS: Final = frozenset(CostInput.__annotations__)
 CALL_FIELDS: Final = frozenset(CallOptions.__annotations__)
 
 
@@ -101,6 +103,25 @@ def write_event(
     return key, body
 
 
-def batch_body(bodies: list[bytes]) -> bytes:
+def write_cost(
+    given: Mapping[str, Any],
+    *,
+    make_key: Callable[[], str] = new_key,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> tuple[str, bytes]:
+    """Return the key and the JSON of a cost. Errors: TypeError, ValueError."""
+    if unknown := sorted(given.keys() - COST_FIELDS):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    fields: dict[str, Any] = {"timestamp": now(), **given}
+    if "amount" in fields:
+        fields["amount"] = decimal(fields["amount"])
+    key = fields.get("idempotency_key") or make_key()
+    body = encode_body({**fields, "idempotency_key": key})
+    if len(body) > EVENT_BYTES_MAX:
+        raise OversizeEvent(f"the cost has {len(body)} bytes; {EVENT_BYTES_MAX} are allowed")
+    return key, body
+
+
+def batch_body(bodies: list[bytes], room: str = "events") -> bytes:
     """Return the body of the request that sends them."""
-    return b'{"events":[%b]}' % b",".join(bodies)
+    return b'{"%b":[%b]}' % (room.encode(), b",".join(bodies))

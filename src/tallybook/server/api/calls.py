@@ -193,7 +193,7 @@ def _operator(request: Request) -> OperatorCall:
     raise SessionRequired()
 
 
-def _ingester(request: Request) -> WriteCall:
+def ingester(request: Request) -> WriteCall:
     needed = {Scope.FULL, Scope.INGEST}
     return WriteCall(request, *_authenticate(request, needed), idempotency_key(request))
 
@@ -201,7 +201,7 @@ def _ingester(request: Request) -> WriteCall:
 Read = Annotated[ReadCall, Depends(_reader)]
 Anyone = Annotated[ReadCall, Depends(_anyone)]
 """Any key; the route asks for the scope that the body needs."""
-Ingest = Annotated[WriteCall, Depends(_ingester)]
+Ingest = Annotated[WriteCall, Depends(ingester)]
 """A write that a key of the scope ingest may make, too."""
 Write = Annotated[WriteCall, Depends(_writer)]
 Operator = Annotated[OperatorCall, Depends(_operator)]

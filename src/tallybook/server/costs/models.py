@@ -74,6 +74,7 @@ class Cost:
     model: str | None = None
     response_id: str | None = None
     adjusts: str | None = None
+    parent_key: str | None = None  # of the span that encloses the call
     tokens: Mapping[str, int] | None = None
     price: Mapping[str, Any] | None = None  # what the amount was worked out with
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -172,6 +172,26 @@ def place_of_event(
     )
 
 
+def having_children(tx: Tx, space: SpaceId, keys: Sequence[str]) -> set[str]:
+    """Return the keys of spans that are known to enclose a call that is counted."""
+    return store.find_parents(tx, space, keys)
+
+
+def note_parents(tx: Tx, space: SpaceId, seen_again: Sequence[tuple[Cost, Cost]]) -> None:
+    """Note, with (stored, seen again), which span encloses a call that came in another way."""
+    for stored, again in seen_again:
+        if stored.parent_key is None and again.parent_key is not None:
+            store.set_fields(tx, space, [stored.id], parent_key=again.parent_key)
+
+
+def void_keys(tx: Tx, space: SpaceId, keys: Sequence[str]) -> int:
+    """Void the costs with these keys, where they count still; return how many."""
+    ids = store.find_counted(tx, space, keys)
+    if ids:
+        store.set_fields(tx, space, ids, status=Status.VOIDED.value, reason="encloses_another")
+    return len(ids)
+
+
 def void_of_event(tx: Tx, space: SpaceId, event_id: str) -> None:
     """Take the costs of a voided event out of every sum."""
     ids = [cost.id for cost in store.of_event(tx, space, event_id)]
@@ -212,6 +232,7 @@ def adjust(
         status=Status.PRICED,
         reason=reason,
         adjusts=cost.id,
+        parent_key=None,
         tokens=None,
         price=price,
         metadata=metadata or {},

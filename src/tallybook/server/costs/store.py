@@ -61,6 +61,28 @@ def find_same(tx: Tx, space: SpaceId, wanted: Sequence[Cost]) -> dict[str, Cost]
     return found
 
 
+def find_parents(tx: Tx, space: SpaceId, keys: Sequence[str]) -> set[str]:
+    """Return which of these keys a stored cost names as the span around it."""
+    t = costs.c
+    found: set[str] = set()
+    for start in range(0, len(keys), _CHUNK):
+        inside = t.parent_key.in_(keys[start : start + _CHUNK])
+        query = select(t.parent_key).where(t.space_id == space, inside).distinct()
+        found.update(tx.execute(query).scalars())
+    return found
+
+
+def find_counted(tx: Tx, space: SpaceId, keys: Sequence[str]) -> list[str]:
+    """Return the ids of the costs with these keys that are not voided."""
+    t = costs.c
+    found: list[str] = []
+    for start in range(0, len(keys), _CHUNK):
+        mine = t.key.in_(keys[start : start + _CHUNK])
+        query = select(t.id).where(t.space_id == space, mine, t.status != Status.VOIDED.value)
+        found += tx.execute(query).scalars()
+    return found
+
+
 def of_event(tx: Tx, space: SpaceId, event_id: str) -> list[Cost]:
     t = costs.c
     query = select(costs).where(t.space_id == space, t.event_id == event_id).order_by(t.id)

@@ -32,6 +32,7 @@ costs = Table(
     Column("model", Text, nullable=True),
     Column("response_id", Text, nullable=True),
     Column("adjusts", Text, nullable=True),
+    Column("parent_key", Text, nullable=True),
     Column("tokens", Document, nullable=True),
     Column("price", Document, nullable=True),
     Column("metadata", Document, nullable=False),
@@ -41,6 +42,7 @@ costs = Table(
     Index("ix_costs_at", "space_id", "at"),
     Index("ix_costs_customer", "space_id", "customer_id", "at"),
     Index("ix_costs_event", "space_id", "event_id"),
+    Index("ix_costs_parent", "space_id", "parent_key"),
     Index(
         "ix_costs_unpriced",
         "space_id",

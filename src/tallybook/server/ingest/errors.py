@@ -1,6 +1,6 @@
 """How ingest says no, where it does not answer item by item."""
 
-from tallybook.server.kernel.errors import Forbidden, InvalidInput, Malformed, NotFound
+from tallybook.server.kernel.errors import Forbidden, InvalidInput, Malformed, NotFound, TooLarge
 
 
 class EventNotFound(NotFound):
@@ -43,6 +43,18 @@ class NotACloudEvent(Malformed):
     """The request is not a CloudEvent: {reason}."""
 
     code = "not_a_cloudevent"
+
+
+class MalformedTraces(Malformed):
+    """The body is not OTLP traces: {reason}."""
+
+    code = "malformed_traces"
+
+
+class TracesTooLarge(TooLarge):
+    """The traces are larger than {limit}. Send them in smaller parts."""
+
+    code = "body_too_large"
 
 
 class MalformedJson(Malformed):

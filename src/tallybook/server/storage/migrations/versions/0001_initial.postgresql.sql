@@ -928,6 +928,7 @@ CREATE TABLE costs (
   model TEXT,
   response_id TEXT,
   adjusts TEXT,
+  parent_key TEXT,
   tokens JSONB,
   price JSONB,
   metadata JSONB NOT NULL,
@@ -940,6 +941,8 @@ CREATE INDEX ix_costs_at ON costs (space_id, at);
 CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
 
 CREATE INDEX ix_costs_event ON costs (space_id, event_id);
+
+CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
 
 CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
 

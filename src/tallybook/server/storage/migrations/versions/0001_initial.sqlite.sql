@@ -926,6 +926,7 @@ CREATE TABLE costs (
   model TEXT,
   response_id TEXT,
   adjusts TEXT,
+  parent_key TEXT,
   tokens JSON,
   price JSON,
   metadata JSON NOT NULL,
@@ -938,6 +939,8 @@ CREATE INDEX ix_costs_at ON costs (space_id, at);
 CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
 
 CREATE INDEX ix_costs_event ON costs (space_id, event_id);
+
+CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
 
 CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
 
