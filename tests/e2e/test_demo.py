@@ -25,6 +25,13 @@ def test_the_demo_makes_invoices_that_add_up(installation: Server) -> None:
     assert len(totals) == 12, "one at the start and one for each of the two months"
     assert min(totals) >= Decimal("20.00")
     assert {"paid"} <= {invoice["status"] for invoice in shown["invoices"]}
+    *agents, total = shown["margins"]
+    assert {line["agent"] for line in agents} == {"Researcher", "Coder", "Supporter", "(fees)"}
+    for line in shown["margins"]:
+        assert Decimal(line["revenue"]) - Decimal(line["cost"]) == pytest.approx(
+            Decimal(line["margin"]), abs=Decimal("0.01")
+        )
+    assert Decimal(total["revenue"]) > Decimal(total["cost"]) > 0
     assert installation.command("verify").returncode == 0
 
 

@@ -163,6 +163,14 @@ def _show(result: dict[str, Any], *, as_json: bool) -> None:
     output.show_table(
         result, parts, ([it[name] for name in parts] for it in one["lines"]), as_json=False
     )
+    output.show(None, ["", "What each agent brings and costs:"], as_json=False)
+    told = ("agent", "revenue", "cost", "margin", "percent")
+    output.show_table(
+        result,
+        told,
+        ([str(it[name] or "") for name in told] for it in result["margins"]),
+        as_json=False,
+    )
     lines = [
         "",
         f"{result['customers']} customers, {len(result['invoices'])} invoices; "

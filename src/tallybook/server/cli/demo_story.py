@@ -4,10 +4,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
 from tallybook import Tallybook
+from tallybook.client.types.costs import CostInput
 from tallybook.client.types.plans import Tier
 from tallybook.client.types.usage import UsageInput
 from tallybook.wire.base import format_instant
@@ -23,7 +25,7 @@ NAMES: Final = (
     *("Kestrel Energy", "Lumen Press", "Maple Foods", "Northwind", "Orchid Hotels"),
 )
 AGENTS: Final = ("researcher", "coder", "supporter")
-MODELS: Final = ("small", "large")
+MODELS: Final = {"small": Decimal("0.000002"), "large": Decimal("0.000009")}  # USD a token
 TIERS: Final[tuple[Tier, ...]] = (
     {"start_unit": "0", "end_unit": "1000000", "unit_price": "0.00001"},
     {"start_unit": "1000000", "end_unit": "5000000", "unit_price": "0.000008"},
@@ -112,6 +114,7 @@ class Story:
         self._client.test_clock.advance(at)
         for batch in _batches(self._usage(month, events), BATCH):
             self._client.usage.create_batch(batch)
+            self._client.costs.create_batch([_cost(event) for event in batch if _is_call(event)])
             self._step(len(batch), f"usage of {month.start:%B %Y}")
         if not is_last:
             self._pay_what_is_open()
@@ -130,7 +133,7 @@ class Story:
                 "quantity": "1" if is_task else str(pick.randint(200, 20_000)),
                 "agent": pick.choice(AGENTS),
                 "timestamp": format_instant(at.replace(microsecond=0)),
-                "attributes": {"model": pick.choice(MODELS)},
+                "attributes": {"model": pick.choice(list(MODELS))},
                 "idempotency_key": f"demo-{month.start:%Y%m}-{number}",
             }
 
@@ -169,10 +172,25 @@ class Story:
             for it in found
         ]
         largest = max(found, key=lambda it: it.total)
+        now = self._client.test_clock.get().now
+        margins = self._client.margins.report(
+            group_by="agent", start=self._months[0].start, end=self._months[-1].end
+        )
         return {
-            "now": format_instant(self._client.test_clock.get().now),
+            "now": format_instant(now),
             "customers": len(names),
             "invoices": invoices,
+            "margins": [
+                {
+                    "agent": line.group.get("name") or "(fees)" if line.group else "total",
+                    "revenue": _cents(line.revenue),
+                    "cost": _cents(line.cost),
+                    "margin": _cents(line.margin),
+                    "percent": None if line.margin_percent is None else str(line.margin_percent),
+                    "currency": line.currency,
+                }
+                for line in (*margins.lines, *margins.totals)
+            ],
             "explained": {
                 "number": largest.number,
                 "customer": names[largest.customer_id],
@@ -201,6 +219,27 @@ def months(now: datetime) -> list[Month]:
     before = _month_before(this)
     end = max(now.replace(microsecond=0), this + timedelta(hours=3))
     return [Month(_month_before(before), before), Month(before, this), Month(this, end)]
+
+
+def _is_call(event: UsageInput) -> bool:
+    return event["meter"] == "tokens"
+
+
+def _cost(event: UsageInput) -> CostInput:
+    """What the tokens of an event cost: they come from models."""
+    price = MODELS[str(event["attributes"]["model"])]
+    return {
+        "customer_external_id": event["customer_external_id"],
+        "agent": event["agent"],
+        "category": "llm",
+        "amount": price * Decimal(str(event["quantity"])),
+        "timestamp": event["timestamp"],
+        "idempotency_key": f"cost-{event['idempotency_key']}",
+    }
+
+
+def _cents(amount: Decimal) -> str:
+    return str(amount.quantize(Decimal("0.01")))
 
 
 def _month_before(first: datetime) -> datetime:
