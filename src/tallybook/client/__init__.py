@@ -3,6 +3,7 @@
 from httpx2 import Timeout
 
 from ._async.access import AsyncCustomerState
+from ._async.access_cache import AsyncAccessCache
 from ._async.buffers import AsyncUsageBuffer
 from ._async.client import AsyncTallybook
 from ._async.customers import AsyncCustomer
@@ -13,6 +14,7 @@ from ._async.redis_buffer import AsyncRedisUsageBuffer
 from ._async.subscriptions import AsyncCancellation, AsyncPlanChange, AsyncSubscription
 from ._async.wallets import AsyncWallet, AsyncWalletTransactionResult
 from ._sync.access import CustomerState
+from ._sync.access_cache import AccessCache
 from ._sync.buffers import UsageBuffer
 from ._sync.client import Tallybook
 from ._sync.customers import Customer
@@ -22,6 +24,7 @@ from ._sync.pages import Page
 from ._sync.redis_buffer import RedisUsageBuffer
 from ._sync.subscriptions import Cancellation, PlanChange, Subscription
 from ._sync.wallets import Wallet, WalletTransactionResult
+from .access_local import LocalDecision
 from .errors import (
     APIConnectionError,
     APIError,
@@ -103,6 +106,7 @@ __all__ = [
     "APIResponse",
     "APIStatusError",
     "APITimeoutError",
+    "AccessCache",
     "AccessDecision",
     "ActionValueParams",
     "Agent",
@@ -111,6 +115,7 @@ __all__ = [
     "AgentParams",
     "AgentWithActions",
     "AggregatedUsage",
+    "AsyncAccessCache",
     "AsyncCancellation",
     "AsyncCustomer",
     "AsyncCustomerState",
@@ -151,6 +156,7 @@ __all__ = [
     "InvoiceExplanation",
     "InvoicePreview",
     "LineItem",
+    "LocalDecision",
     "MarginReport",
     "Market",
     "Meter",

@@ -25,6 +25,7 @@ class AsyncWebhookEvents(AsyncResource):
         """Return the events of the last 30 days, the oldest first.
 
         `after` is the id of the last event that was handled; nothing ever comes before it later.
+        After "latest" comes the newest event alone: where to begin when no other is known.
         """
         return await self._list("/webhook-events", FeedEvent, options, {"after": after})
 

@@ -217,7 +217,8 @@ def list_events(
     """List the events of the last 30 days in the order of the feed, the oldest first.
 
     `after` is the id of the last event that was handled: nothing that commits later can come
-    before it. `order` and `include_total` have no meaning here.
+    before it. After `latest` comes the newest event alone. `order` and `include_total` have no
+    meaning here.
     """
     page = page_request(read, paging)
     if read.db.read(feed.has_unpublished):

@@ -99,6 +99,14 @@ def list_feed(tx: Tx, space: SpaceId, *, after: int, limit: int) -> list[Message
     return [_message(row) for row in rows]
 
 
+def last_of_feed(tx: Tx, space: SpaceId) -> Message | None:
+    """Return what was published last in a space."""
+    t = outbox.c
+    query = select(outbox).where(t.space_id == space, t.feed_position.is_not(None))
+    row = tx.execute(query.order_by(t.feed_position.desc()).limit(1)).mappings().one_or_none()
+    return None if row is None else _message(row)
+
+
 def list_since(
     tx: Tx, space: SpaceId, *, since: datetime, events: Collection[str] | None, limit: int
 ) -> list[Message]:

@@ -39,12 +39,19 @@ def publish_all(tx: Tx, *, now: datetime) -> None:
         pass
 
 
+LATEST: Final = "latest"
+
+
 def page_after(tx: Tx, space: SpaceId, page: PageRequest, *, after: str | None) -> Rows:
     """Return the next page: after its cursor, else after a message, else from the first kept.
 
+    After `latest` comes the newest message alone: where a reader begins that knows no other.
     Errors: WebhookEventNotFound (never there, or no longer kept).
     """
     position = 0
+    if after == LATEST and page.after is None:
+        newest = outbox.last_of_feed(tx, space)
+        return Rows([] if newest is None else [{"message": newest}], None, None)
     if page.after is not None:
         position = int(page.after[0])
     elif after:  # an empty one too is the beginning
