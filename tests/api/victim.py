@@ -82,6 +82,7 @@ def fill(api: TestClient) -> dict[str, str]:
         },
     )
     ids["invoice_id"] = invoice["id"]
+    ids["line_id"] = invoice["line_items"][0]["id"]
     ids["hold_id"] = post("/holds", {**mine, "feature": ids["meter"], "quantity": "1"})["id"]
     ids["endpoint_id"] = post(
         "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "description": CANARY}

@@ -215,3 +215,12 @@ def test_an_invoice_made_from_a_total_is_itemized(client: Tallybook) -> None:
     with pytest.raises(UnprocessableEntityError) as off:
         client.invoices.create(customer_id=acme.id, line_items=[], subtotal=1, total=2)
     assert off.value.code == "amount_mismatch"
+
+
+def test_documents_are_bytes_and_text(form: Blocking) -> None:
+    server = StandIn(httpx2.Response(200, content=b"%PDF-1.7"), httpx2.Response(200, text="<p>"))
+    client = form.client(server)
+    assert form.do(client.invoices.get_pdf("inv_1")) == b"%PDF-1.7"
+    assert server.line == "GET /invoices/inv_1/pdf"
+    assert form.do(client.invoices.get_html("inv_1")) == "<p>"
+    assert server.line == "GET /invoices/inv_1/html"

@@ -231,6 +231,11 @@ IdempotencyKey = Annotated[
     ),
 ]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Address = Annotated[Text, StringConstraints(max_length=1000)]
+"""A postal address, a line each, without the name."""
+TaxId = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+LocaleTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$")]
+"""A language, with a region where that matters: `en`, `en-GB`, `ar-KW`."""
 Json = Annotated[dict[str, Any], AfterValidator(_clean_json)]
 Metadata = Json
 

@@ -5,15 +5,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from .base import (
+    Address,
     Currency,
     Dec,
     ExternalId,
     Instant,
+    LocaleTag,
     Metadata,
     Name,
     NonNegative,
     Request,
     Response,
+    TaxId,
     Text,
 )
 
@@ -50,6 +53,10 @@ class CustomerUpsert(Request):
     phone: Phone | None = None
     currency: Currency | None = None
     taxes: list[CustomerTaxInput] | None = None
+    address: Address | None = None
+    tax_id: TaxId | None = None
+    locale: LocaleTag | None = None
+    """How documents for the customer are written; without it, as the seller's are."""
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -73,6 +80,9 @@ class CustomerUpdate(Request):
     external_id: ExternalId | None = _leave()
     currency: Currency | None = _leave()
     taxes: list[CustomerTaxInput] | None = _leave()
+    address: Address | None = _leave()
+    tax_id: TaxId | None = _leave()
+    locale: LocaleTag | None = _leave()
     metadata: Metadata = _leave()
 
 
@@ -95,6 +105,9 @@ class Customer(Response):
     phone: str | None = None
     currency: str | None = None
     taxes: list[CustomerTax] | None = None
+    address: str | None = None
+    tax_id: str | None = None
+    locale: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
     updated_at: Instant

@@ -118,6 +118,9 @@ class AsyncCustomers(AsyncResource):
         external_id: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -134,6 +137,9 @@ class AsyncCustomers(AsyncResource):
             external_id=external_id,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
         return await self._write("POST", "/customers", AsyncCustomer, options, body)
@@ -173,6 +179,9 @@ class AsyncCustomers(AsyncResource):
         external_id: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -188,14 +197,17 @@ class AsyncCustomers(AsyncResource):
             phone=phone,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
         if id is None:
-            address = customer_own_path(None, external_id or None)
+            where = customer_own_path(None, external_id or None)
         else:
-            address = customer_own_path(id, None)
+            where = customer_own_path(id, None)
             body |= given(external_id=external_id)
-        return await self._write("PATCH", address, AsyncCustomer, options, body)
+        return await self._write("PATCH", where, AsyncCustomer, options, body)
 
     async def delete(
         self,
@@ -221,6 +233,9 @@ class AsyncCustomers(AsyncResource):
         phone: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -233,10 +248,13 @@ class AsyncCustomers(AsyncResource):
             phone=phone,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
-        address = path("customers", "external", external_id)
-        return await self._write("PUT", address, AsyncCustomer, options, body)
+        where = path("customers", "external", external_id)
+        return await self._write("PUT", where, AsyncCustomer, options, body)
 
 
 class AsyncCustomersRaw:

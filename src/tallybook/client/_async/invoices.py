@@ -5,11 +5,14 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Unpack
 
+import httpx2
+
 from tallybook.client.encoding import DecimalInput, Json, decimal
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_fields, customer_filter, path
 from tallybook.client.types import invoices as types
+from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import invoices as wire
 
 from .pages import AsyncPage
@@ -281,6 +284,30 @@ class AsyncInvoices(AsyncResource):
         query = {"line_id": line_id}
         return await self._get(address, types.InvoiceExplanation, options, query)
 
+    async def get_pdf(self, id: str, **options: Unpack[CallOptions]) -> bytes:
+        """Return the invoice as a PDF."""
+        return await self._call("GET", path("invoices", id, "pdf"), _content, options)
+
+    async def get_html(self, id: str, **options: Unpack[CallOptions]) -> str:
+        """Return the invoice as a page that needs nothing else."""
+        return await self._call("GET", path("invoices", id, "html"), _text, options)
+
+    @listing
+    async def list_line_events(
+        self, id: str, line_id: str, **options: Unpack[ListOptions]
+    ) -> AsyncPage[UsageEvent]:
+        """Return the events that a usage line bills, by their time, the newest first."""
+        address = path("invoices", id, "lines", line_id, "events")
+        return await self._list(address, UsageEvent, options)
+
+
+def _content(response: httpx2.Response) -> bytes:
+    return response.content
+
+
+def _text(response: httpx2.Response) -> str:
+    return response.text
+
 
 class AsyncInvoicesRaw:
     """The verbs of `client.invoices`, each answering an APIResponse."""
@@ -297,3 +324,6 @@ class AsyncInvoicesRaw:
         self.pay = raw(invoices.pay)
         self.preview = raw(invoices.preview)
         self.explain = raw(invoices.explain)
+        self.get_pdf = raw(invoices.get_pdf)
+        self.get_html = raw(invoices.get_html)
+        self.list_line_events = raw(invoices.list_line_events)

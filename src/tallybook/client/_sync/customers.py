@@ -116,6 +116,9 @@ class Customers(Resource):
         external_id: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -132,6 +135,9 @@ class Customers(Resource):
             external_id=external_id,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
         return self._write("POST", "/customers", Customer, options, body)
@@ -171,6 +177,9 @@ class Customers(Resource):
         external_id: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -186,14 +195,17 @@ class Customers(Resource):
             phone=phone,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
         if id is None:
-            address = customer_own_path(None, external_id or None)
+            where = customer_own_path(None, external_id or None)
         else:
-            address = customer_own_path(id, None)
+            where = customer_own_path(id, None)
             body |= given(external_id=external_id)
-        return self._write("PATCH", address, Customer, options, body)
+        return self._write("PATCH", where, Customer, options, body)
 
     def delete(
         self,
@@ -219,6 +231,9 @@ class Customers(Resource):
         phone: str | NotGiven | None = NOT_GIVEN,
         currency: str | NotGiven | None = NOT_GIVEN,
         taxes: Sequence[TaxRate] | NotGiven | None = NOT_GIVEN,
+        address: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        locale: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -231,10 +246,13 @@ class Customers(Resource):
             phone=phone,
             currency=currency,
             taxes=decimals(taxes, "rate"),
+            address=address,
+            tax_id=tax_id,
+            locale=locale,
             metadata=metadata,
         )
-        address = path("customers", "external", external_id)
-        return self._write("PUT", address, Customer, options, body)
+        where = path("customers", "external", external_id)
+        return self._write("PUT", where, Customer, options, body)
 
 
 class CustomersRaw:

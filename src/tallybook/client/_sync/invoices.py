@@ -5,11 +5,14 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Unpack
 
+import httpx2
+
 from tallybook.client.encoding import DecimalInput, Json, decimal
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_fields, customer_filter, path
 from tallybook.client.types import invoices as types
+from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import invoices as wire
 
 from .pages import Page
@@ -279,6 +282,30 @@ class Invoices(Resource):
         query = {"line_id": line_id}
         return self._get(address, types.InvoiceExplanation, options, query)
 
+    def get_pdf(self, id: str, **options: Unpack[CallOptions]) -> bytes:
+        """Return the invoice as a PDF."""
+        return self._call("GET", path("invoices", id, "pdf"), _content, options)
+
+    def get_html(self, id: str, **options: Unpack[CallOptions]) -> str:
+        """Return the invoice as a page that needs nothing else."""
+        return self._call("GET", path("invoices", id, "html"), _text, options)
+
+    @listing
+    def list_line_events(
+        self, id: str, line_id: str, **options: Unpack[ListOptions]
+    ) -> Page[UsageEvent]:
+        """Return the events that a usage line bills, by their time, the newest first."""
+        address = path("invoices", id, "lines", line_id, "events")
+        return self._list(address, UsageEvent, options)
+
+
+def _content(response: httpx2.Response) -> bytes:
+    return response.content
+
+
+def _text(response: httpx2.Response) -> str:
+    return response.text
+
 
 class InvoicesRaw:
     """The verbs of `client.invoices`, each answering an APIResponse."""
@@ -295,3 +322,6 @@ class InvoicesRaw:
         self.pay = raw(invoices.pay)
         self.preview = raw(invoices.preview)
         self.explain = raw(invoices.explain)
+        self.get_pdf = raw(invoices.get_pdf)
+        self.get_html = raw(invoices.get_html)
+        self.list_line_events = raw(invoices.list_line_events)

@@ -69,7 +69,7 @@ def _shown(tx: Tx, space: SpaceId, found: Sequence[Event]) -> dict[int, wire.Usa
     }
 
 
-def _page(tx: Tx, read: ReadCall, page: PageRequest, rows: Rows) -> Page[wire.UsageEvent]:
+def event_page(tx: Tx, read: ReadCall, page: PageRequest, rows: Rows) -> Page[wire.UsageEvent]:
     shown = _shown(tx, read.space, [events.from_row(row) for row in rows.rows])
     return to_page(read, page, rows, lambda row: shown[row["position"]])
 
@@ -113,7 +113,7 @@ def get_customer_usage(
             meter_id=None if measured is None else measured.id,
             agent_id=agent_id,
         )
-        return _page(tx, read, page, rows)
+        return event_page(tx, read, page, rows)
 
     return read(work)
 
@@ -177,7 +177,7 @@ def list_events(
 
     def work(tx: Tx) -> Page[wire.UsageEvent]:
         rows = events.list_events(tx, read.space, page, status=wanted)
-        return _page(tx, read, page, rows)
+        return event_page(tx, read, page, rows)
 
     return read(work)
 

@@ -40,4 +40,7 @@ class Customer:
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None = None
+    address: str | None = None  # lines, without the name
+    tax_id: str | None = None
+    locale: str | None = None  # None: the seller's
     metadata: Mapping[str, Any] = field(default_factory=dict)

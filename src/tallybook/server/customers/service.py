@@ -7,6 +7,7 @@ from typing import Any
 
 from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import SpaceId, new_id
+from tallybook.server.kernel.locales import parse_locale
 from tallybook.server.kernel.money import minor_units
 from tallybook.server.storage import Tx, outbox
 from tallybook.server.storage.pages import PageRequest, Rows
@@ -23,7 +24,7 @@ def create(
     """Create a customer; return it, and whether it is new.
 
     An external id in use gives its customer when every given field equals its own.
-    Errors: ExternalIdTaken (with `existing_id`); UnknownCurrency.
+    Errors: ExternalIdTaken (with `existing_id`); UnknownCurrency; UnknownLocale.
     """
     _check(fields)
     external_id = fields.get("external_id")
@@ -41,6 +42,9 @@ def create(
         "external_id": None,
         "currency": None,
         "taxes": None,
+        "address": None,
+        "tax_id": None,
+        "locale": None,
         "metadata": {},
     }
     fresh = {"id": new_id("cus"), "created_at": at, "updated_at": at}
@@ -121,7 +125,10 @@ def from_row(row: Mapping[Any, Any]) -> Customer:
 def update(
     tx: Tx, space: SpaceId, customer_id: str, fields: Mapping[str, Any], *, at: datetime
 ) -> Customer:
-    """Change the given fields. Errors: CustomerNotFound; ExternalIdTaken; UnknownCurrency."""
+    """Change the given fields. Errors: CustomerNotFound; ExternalIdTaken; UnknownCurrency.
+
+    Also UnknownLocale.
+    """
     _check(fields)
     before = get(tx, space, customer_id)
     external_id = fields.get("external_id")
@@ -183,5 +190,7 @@ def _check(fields: Mapping[str, Any]) -> None:
     currency = fields.get("currency")
     if currency is not None:
         minor_units(currency)
+    if fields.get("locale") is not None:
+        parse_locale(fields["locale"])
     if fields.get("name", "x") is None:
         raise InvalidInput(errors=[FieldError("/name", "invalid", "must not be null")])

@@ -120,5 +120,8 @@ def from_row(row: Mapping[Any, Any]) -> Customer:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         archived_at=row["archived_at"],
+        address=row["address"],
+        tax_id=row["tax_id"],
+        locale=row["locale"],
         metadata=row["metadata"],
     )

@@ -21,6 +21,9 @@ def to_wire(customer: Customer) -> wire.Customer:
         taxes=None
         if taxes is None
         else [wire.CustomerTax(name=tax.name, rate=tax.rate) for tax in taxes],
+        address=customer.address,
+        tax_id=customer.tax_id,
+        locale=customer.locale,
         metadata=dict(customer.metadata),
         created_at=customer.created_at,
         updated_at=customer.updated_at,

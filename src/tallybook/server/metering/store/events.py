@@ -198,9 +198,16 @@ def list_usage(
     end: datetime | None = None,
     meter_id: str | None = None,
     agent_id: str | None = None,
+    subscription_id: str | None = None,
 ) -> Rows:
-    """A customer's events by event time; a page's key is the position."""
+    """A customer's events by event time; a page's key is the position.
+
+    With `subscription_id`, those alone that it counts.
+    """
     query = _usage(space, customer_id, start=start, end=end, meter_id=meter_id, agent_id=agent_id)
+    if subscription_id is not None:
+        counted = events.c.status == EventStatus.ACCEPTED.value
+        query = query.where(counted, events.c.subscription == pack(subscription_id))
     return fetch(tx, query, page, key=events.c.position, sorts={"at": events.c.at}, default="at")
 
 

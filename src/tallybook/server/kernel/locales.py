@@ -1,0 +1,85 @@
+"""How money, numbers and days are written for people, in the way of their language and region."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import NumberPattern, parse_pattern
+
+from .errors import InvalidInput
+from .money import minor_units, quantize_money
+
+PLACES_MAX: Final = 12  # of unit prices and quantities
+DEFAULT_LOCALE: Final = "en"
+_CODE_BESIDE_DIGIT: Final = re.compile(r"(?<=[A-Z]{3})(?=[0-9])|(?<=[0-9])(?=[A-Z]{3})")
+_LATIN: Final = "latn"  # digits that every bank reads
+
+
+class UnknownLocale(InvalidInput):
+    """{locale} is not a language and region that we can write, such as `en`, `en-GB`, `ar-KW`."""
+
+    code = "unknown_locale"
+
+
+def parse_locale(text: str) -> Locale:
+    """Errors: UnknownLocale."""
+    try:
+        return Locale.parse(text.replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        raise UnknownLocale(locale=text) from None
+
+
+def is_rtl(locale: Locale) -> bool:
+    """Tell whether the language is written from right to left."""
+    return locale.text_direction == "rtl"
+
+
+def write_money(amount: Decimal, currency: str, locale: Locale) -> str:
+    """Return an amount with its currency, in the currency's minor units.
+
+    We round, half up; the library's own rounding is half even, and its places are not ISO's.
+    """
+    places = minor_units(currency)
+    return _with_currency(quantize_money(amount, currency), currency, locale, (places, places))
+
+
+def write_price(price: Decimal, currency: str, locale: Locale) -> str:
+    """Return a price of one unit with its currency: all its places, none rounded away."""
+    return _with_currency(price, currency, locale, (minor_units(currency), PLACES_MAX))
+
+
+def write_number(number: Decimal, locale: Locale) -> str:
+    """Return a number with all its places, none rounded away."""
+    pattern = _with_places(locale.decimal_formats[None], (0, PLACES_MAX))
+    return str(pattern.apply(number, locale, numbering_system=_LATIN))
+
+
+def write_percent(share: Decimal, locale: Locale) -> str:
+    """Return a share as a percentage: 0.075 is 7.5 %."""
+    pattern = _with_places(locale.percent_formats[None], (0, PLACES_MAX))
+    return str(pattern.apply(share, locale, numbering_system=_LATIN))
+
+
+def write_day(day: date, locale: Locale) -> str:
+    return format_date(day, "long", locale=locale)
+
+
+def write_short_day(day: date, locale: Locale) -> str:
+    return format_date(day, "medium", locale=locale)
+
+
+def _with_currency(amount: Decimal, currency: str, locale: Locale, places: tuple[int, int]) -> str:
+    pattern = _with_places(locale.currency_formats["standard"], places)
+    written = pattern.apply(
+        amount, locale, currency=currency, currency_digits=False, numbering_system=_LATIN
+    )
+    return _CODE_BESIDE_DIGIT.sub("\u00a0", str(written))
+
+
+def _with_places(pattern: NumberPattern, places: tuple[int, int]) -> NumberPattern:
+    own = parse_pattern(pattern.pattern)
+    own.frac_prec = places
+    return own
