@@ -83,6 +83,14 @@ def fill(api: TestClient) -> dict[str, str]:
     )
     ids["invoice_id"] = invoice["id"]
     ids["line_id"] = invoice["line_items"][0]["id"]
+    issued = post(
+        "/invoices",
+        {**mine, "currency": "USD", "total": "3", "status": "open"},
+        **{"Idempotency-Key": CANARY},
+    )
+    ids["credit_note_id"] = post(
+        "/credit-notes", {"invoice_id": issued["id"], "amount": "1", "reason": CANARY}
+    )["id"]
     ids["hold_id"] = post("/holds", {**mine, "feature": ids["meter"], "quantity": "1"})["id"]
     ids["endpoint_id"] = post(
         "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "description": CANARY}
@@ -145,6 +153,7 @@ def bodies(ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         "wallets.grant_credit": {"amount": "1"},
         "wallets.deduct": {"amount": "1"},
         "payments.create": {**mine, "amount": "1", "currency": "USD"},
+        "credit_notes.create": {"invoice_id": ids["invoice_id"], "amount": "1", "reason": "x"},
         "meters.create": {"name": "x", "key": "x"},
         "plans.create": {"name": "x", "key": "x"},
         "plans.meter_prices.create": {

@@ -67,10 +67,10 @@ def test_a_generated_invoice_is_due_its_terms_after_it_is_issued(
 
 
 def test_numbers_are_padded_and_go_on() -> None:
-    assert format_number(1) == "INV-000001"
-    assert format_number(1_000_000) == "INV-1000000"
+    assert format_number("INV", 1) == "INV-000001"
+    assert format_number("INV", 1_000_000) == "INV-1000000"
     with pytest.raises(ValueError, match="from 1"):
-        format_number(0)
+        format_number("INV", 0)
 
 
 def test_payments_come_in_parts_and_never_exceed_what_is_due() -> None:

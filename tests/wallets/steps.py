@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from tallybook.server.billing import refund
 from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.ledger import service as ledger
@@ -123,7 +124,7 @@ class Desk:
 
     def refund(self, payment_id: str, amount: str | None = None, **more: Any) -> Decimal:
         made, _ = self.write(
-            lambda tx: wallets.refund(
+            lambda tx: refund.refund_payment(
                 tx,
                 self.space,
                 payment_id,

@@ -65,6 +65,7 @@ from .types.agents import (
     BillableMeter,
 )
 from .types.costs import Cost, MarginReport, ModelPrice, Repriced, UnpricedModel
+from .types.credit_notes import CreditNote, CreditNoteLine
 from .types.customers import TaxRate
 from .types.invoices import InvoiceExplanation, InvoicePreview, LineItem, Tax
 from .types.markets import Balance, Market
@@ -142,6 +143,8 @@ __all__ = [
     "ContractCancellation",
     "ContractTerms",
     "Cost",
+    "CreditNote",
+    "CreditNoteLine",
     "Customer",
     "CustomerState",
     "DeliveryError",

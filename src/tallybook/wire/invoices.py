@@ -230,6 +230,8 @@ class Invoice(Response):
     tax_total: Amount
     total: Amount
     amount_paid: Amount
+    amount_credited: Amount = Decimal(0)
+    """What credit notes lowered it by."""
     amount_due: Amount
     collection_method: CollectionMethod | str
     payment_terms: int

@@ -34,6 +34,7 @@ from .agents import AsyncAgents
 from .balances import AsyncBalances
 from .contracts import AsyncContracts
 from .costs import AsyncCosts
+from .credit_notes import AsyncCreditNotes
 from .customers import AsyncCustomers
 from .events import AsyncEvents
 from .holds import AsyncHolds
@@ -159,6 +160,10 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def invoices(self) -> AsyncInvoices:
         return AsyncInvoices(self)
+
+    @cached_property
+    def credit_notes(self) -> AsyncCreditNotes:
+        return AsyncCreditNotes(self)
 
     @cached_property
     def agents(self) -> AsyncAgents:

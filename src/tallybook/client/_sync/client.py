@@ -34,6 +34,7 @@ from .agents import Agents
 from .balances import Balances
 from .contracts import Contracts
 from .costs import Costs
+from .credit_notes import CreditNotes
 from .customers import Customers
 from .events import Events
 from .holds import Holds
@@ -159,6 +160,10 @@ class Tallybook(Tracking):
     @cached_property
     def invoices(self) -> Invoices:
         return Invoices(self)
+
+    @cached_property
+    def credit_notes(self) -> CreditNotes:
+        return CreditNotes(self)
 
     @cached_property
     def agents(self) -> Agents:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from tallybook.server.billing import take_payment
+from tallybook.server.billing import refund, take_payment
 from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.payments import service as payments
@@ -164,11 +164,11 @@ def delete_payment(payment_id: str, write: Write) -> Response:
     operation_id="payments.refund",
 )
 def refund_payment(payment_id: str, body: wire.RefundCreate, write: Write) -> Response:
-    """Refund a payment, or a part of it; credit that it bought is taken back."""
+    """Refund a payment, or a part: credit that it bought, then what paid its invoice."""
     key = write.require_key()
 
     def work(tx: Tx) -> wire.Refund:
-        refund, is_old = wallets.refund(
+        made, is_old = refund.refund_payment(
             tx,
             write.space,
             payment_id,
@@ -180,7 +180,7 @@ def refund_payment(payment_id: str, body: wire.RefundCreate, write: Write) -> Re
             at=write.now,
         )
         _note(tx, is_old)
-        return views.refund_to_wire(refund)
+        return views.refund_to_wire(made)
 
     return write(work, status=201)
 

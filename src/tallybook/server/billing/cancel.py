@@ -17,7 +17,8 @@ from tallybook.server.subscriptions.models import Action, Status, Subscription
 from tallybook.server.subscriptions.rules.transitions import illegal
 
 from .cycle import terms_of
-from .refund import Destination, Prepaid, give_back, prepaid
+from .prepaid import Prepaid, give_back, prepaid
+from .refund import Destination
 from .renew import START, catch_up, finish, schedule_next, settle_draft
 from .rules.refunds import RefundType, refund_amount
 

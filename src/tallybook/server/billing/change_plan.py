@@ -23,7 +23,7 @@ from tallybook.server.subscriptions.rules.transitions import illegal
 from .collect import finalize_and_collect
 from .cycle import Bill, Cycle, draft, never_negative, terms_of
 from .errors import PlanCurrencyDiffers
-from .refund import Prepaid, give_back, prepaid
+from .prepaid import Prepaid, give_back, prepaid
 from .renew import catch_up, place_usage, schedule_next, settle_draft
 from .rules.change import change_lines, proration_of
 from .rules.lines import opening_lines, usage_lines

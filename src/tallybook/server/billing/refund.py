@@ -1,36 +1,31 @@
-"""Giving back what was charged in advance: from what is unpaid first, then as credit or money."""
+"""Money that came in goes back: by the way that it came, or as credit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Final
 
-from tallybook.server.catalog.models import ChargeType, Terms
 from tallybook.server.invoicing import service as invoicing
-from tallybook.server.invoicing.models import (
-    PAYABLE,
-    SOURCE_CHARGE,
-    Invoice,
-    InvoiceStatus,
-    InvoiceType,
-    Line,
-    LineKind,
-)
+from tallybook.server.invoicing.models import Invoice
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import ZERO
+from tallybook.server.kernel.money import ZERO, quantize_money
 from tallybook.server.ledger import service as ledger
 from tallybook.server.ledger.models import Account, AccountKind
 from tallybook.server.ledger.rules.postings import move, to_ledger
+from tallybook.server.ledger.rules.prints import print_of
 from tallybook.server.payments import service as payments
-from tallybook.server.payments.models import Payment, PaymentMethod
+from tallybook.server.payments.models import Payment, PaymentMethod, Refund
+from tallybook.server.payments.rules.refunds import refund_amount
 from tallybook.server.storage import Tx
-from tallybook.server.subscriptions import service as subscriptions
-from tallybook.server.subscriptions.models import Period, Subscription
 from tallybook.server.wallets import service as wallets
 
 from .rules.refunds import Paid, split
-from .take_payment import pay_invoice
+from .standing import hold_with_subscriptions
+
+REFUND: Final = "payment.refund"
 
 
 class Destination(StrEnum):
@@ -41,223 +36,216 @@ class Destination(StrEnum):
     INVOICE = "invoice"  # it lowered what was not paid yet
 
 
-@dataclass(frozen=True, slots=True)
-class Prepaid:
-    """What was charged in advance for a period, and the invoices that it was paid with."""
-
-    lines: tuple[Line, ...]
-    invoices: tuple[Invoice, ...]  # of the whole cycle, the newest first
-
-    def covers(self, invoice: Invoice) -> bool:
-        """Tell whether an invoice has nothing else on it."""
-        mine = {line.id for line in self.lines}
-        return all(line.id in mine for line in invoice.lines)
-
-
-def prepaid(
+def refund_payment(
     tx: Tx,
     space: SpaceId,
-    sub: Subscription,
-    period: Period,
-    terms: Terms,
+    payment_id: str,
     *,
-    with_drafts: bool = False,
-) -> Prepaid:
-    """Return what invoices charged in advance for a period; void ones waived it."""
-    invoices = [
-        invoice
-        for invoice in _of_cycle(tx, space, sub, period)
-        if invoice.status is not InvoiceStatus.VOID
-        and (with_drafts or invoice.status is not InvoiceStatus.DRAFT)
-    ]
-    lines = [
-        line
-        for invoice in invoices
-        for line in invoice.lines
-        if line.period_number == period.number and _is_in_advance(line, terms)
-    ]
-    return Prepaid(tuple(lines), tuple(invoices))
+    amount: Decimal | None = None,
+    reason: str | None = None,
+    external_refund_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    key: str,
+    at: datetime,
+) -> tuple[Refund, bool]:
+    """Refund a payment: credit that it bought and that is unspent, then what paid its invoice.
+
+    The invoice stays paid; what came from a wallet goes back there.
+    Returns the refund, and whether the key had made it before.
+    Errors: PaymentNotFound; IllegalPaymentTransition; RefundExceedsPayment; KeyReused.
+    """
+    about: dict[str, Any] = {
+        "reason": reason,
+        "external_refund_id": external_refund_id,
+        "metadata": dict(metadata or {}),
+    }
+    print_ = print_of({"payment_id": payment_id, "amount": amount, **about})
+    before = ledger.find_request(tx, space, operation=REFUND, key=key, fingerprint=print_)
+    if before is not None:
+        return payments.get_refund(tx, space, before), True
+    payment = payments.get(tx, space, payment_id)
+    if payment.invoice_id is not None:
+        hold_with_subscriptions(tx, space, [invoicing.get(tx, space, payment.invoice_id)])
+    payment = payments.lock(tx, space, payment_id)
+    wallets.hold_bought(tx, space, payment_id, at)
+    bought = wallets.refundable(tx, space, payment_id, payment.currency)
+    at_most = bought + payment.amount_applied
+    wanted = refund_amount(payment, amount, at_most=at_most)
+    applied = max(wanted - bought, ZERO)
+    paid = _paid(tx, space, _of_wallet(tx, space, payment))
+    _, made = payments.refund(
+        tx, space, payment_id, amount=wanted, from_applied=applied, at=at, **about
+    )
+    if applied:
+        _unearn(tx, space, payment, applied, paid, key=f"refund:{made.id}", at=at)
+    if wanted > applied:
+        wallets.take_back(tx, space, payment_id, wanted - applied, key=made.id, at=at)
+    ledger.keep_request(
+        tx, space, operation=REFUND, key=key, fingerprint=print_, object_id=made.id, at=at
+    )
+    return made, False
 
 
-def _of_cycle(tx: Tx, space: SpaceId, sub: Subscription, period: Period) -> list[Invoice]:
-    found = []
-    for one in subscriptions.list_periods(tx, space, sub.id):
-        if one.cycle != period.cycle:
-            break
-        for kind in (InvoiceType.CHANGE, InvoiceType.CYCLE):
-            invoice = invoicing.find_generated(
-                tx, space, subscription_id=sub.id, period_number=one.number, kind=kind
-            )
-            if invoice is not None:
-                found.append(invoice)
-    return found
-
-
-def _is_in_advance(line: Line, terms: Terms) -> bool:
-    """Base fee and recurring charges of the billing period; longer ones were for a longer time."""
-    if line.kind is LineKind.BASE_FEE:
-        return True
-    if line.kind is not LineKind.CHARGE or line.source_type != SOURCE_CHARGE:
-        return False
-    charge = next((one for one in terms.charges if one.id == line.source_id), None)
-    return (
-        charge is not None
-        and charge.charge_type is ChargeType.RECURRING
-        and charge.billing_period in (None, terms.billing_period)
+def _unearn(
+    tx: Tx,
+    space: SpaceId,
+    payment: Payment,
+    amount: Decimal,
+    paid: Paid,
+    *,
+    key: str,
+    at: datetime,
+) -> None:
+    """Take from revenue what a payment had paid: to its wallet, or for who pays it out."""
+    if payment.payment_method is not PaymentMethod.WALLET:
+        _release(tx, space, payment, amount, AccountKind.REVENUE, key=key, at=at)
+        return
+    back = split(amount, paid, with_outside=False, currency=payment.currency)
+    wallets.give_back(
+        tx,
+        space,
+        payment.customer_id,
+        payment.currency,
+        purchased=back.purchased,
+        free=back.free,
+        key=key,
+        at=at,
+        wallet_id=payment.wallet_id,
+        instead_of=AccountKind.REVENUE,
+        description="Refund",
     )
 
 
-def give_back(
-    tx: Tx,
-    space: SpaceId,
-    sub: Subscription,
-    amount: Decimal,
-    source: Prepaid,
-    *,
-    to: Destination = Destination.WALLET,
-    may_void: bool = False,
-    key: str,
-    reason: str,
-    at: datetime,
-) -> Destination:
-    """Give back an amount of what was charged; tell where it went (the last that it reached).
-
-    What is unpaid is lowered first: by a credit that pays it at once, or where the refund takes
-    all that an invoice says, with `may_void`, by voiding it. Source: semantics, choices 8 and 10.
-    """
-    left, went = amount, to
-    for invoice in source.invoices:
-        if left and invoice.status in PAYABLE:
-            lowered = _lower(tx, space, invoice, left, source, may_void, key, reason, at)
-            went = Destination.INVOICE if lowered else went
-            left -= lowered
-    if not left:
-        return went
-    went = Destination.WALLET
-    found = _paid(tx, space, source.invoices)
-    if to is Destination.PAYMENT:
-        for payment, part in _outside(found.outside, left):
-            _pay_out(tx, space, payment, part, key=key, reason=reason, at=at)
-            went, left = Destination.PAYMENT, left - part
-    if left:
-        back = split(left, found.paid, with_outside=to is Destination.WALLET, currency=sub.currency)
-        wallets.give_back(
-            tx,
-            space,
-            sub.customer_id,
-            sub.currency,
-            purchased=back.purchased,
-            free=back.free,
-            key=key,
-            at=at,
-            payment_id=found.only_payment if back.purchased and not back.free else None,
-            instead_of=AccountKind.REVENUE,
-            description=reason,
-        )
-    return went
+def _of_wallet(tx: Tx, space: SpaceId, payment: Payment) -> list[Payment]:
+    """Return what one wallet paid of the payment's invoice; nothing if it came from outside."""
+    if payment.payment_method is not PaymentMethod.WALLET:
+        return []
+    paid = payments.list_for_invoice(tx, space, payment.invoice_id or "")
+    return [one for one in paid if one.wallet_id == payment.wallet_id]
 
 
-def _lower(
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Where money went back to."""
+
+    to_wallet: Decimal = ZERO
+    to_payments: Decimal = ZERO
+
+
+def paid_for(tx: Tx, space: SpaceId, invoice_id: str) -> Decimal:
+    """Return how much has paid an invoice and was not given back."""
+    found = payments.list_for_invoice(tx, space, invoice_id)
+    return sum((payment.amount_applied for payment in found), ZERO)
+
+
+def pay_back(
     tx: Tx,
     space: SpaceId,
     invoice: Invoice,
-    at_most: Decimal,
-    source: Prepaid,
-    may_void: bool,
+    amount: Decimal,
+    *,
+    to: Destination,
+    instead_of: AccountKind,
     key: str,
     reason: str,
     at: datetime,
-) -> Decimal:
-    """Lower what is unpaid of an invoice; return by how much of the refund."""
-    is_whole = at_most >= invoice.subtotal and source.covers(invoice)
-    is_open = invoice.status is InvoiceStatus.OPEN and not invoice.amount_paid
-    if may_void and is_whole and is_open:
-        invoicing.void(tx, space, invoice.id, reason=reason, at=at)
-        return invoice.subtotal
-    part = min(at_most, invoice.amount_due)
-    if not part:
-        return ZERO
-    key = f"{key}:{invoice.id}"
+) -> Returned:
+    """Give back an amount of what was paid for an invoice; the caller holds the invoice.
+
+    What came from outside or was purchased credit comes back as purchased, the rest as free;
+    with `to` payment, what came from outside goes back there first. `instead_of` is the account
+    that owes it. An amount above `paid_for` is the caller's mistake.
+    Source: semantics, choice 10.
+    """
+    found = payments.list_for_invoice(tx, space, invoice.id)
+    held = [payments.lock(tx, space, one) for one in sorted(payment.id for payment in found)]
+    held = [payment for payment in held if payment.amount_applied]
+    newest_first = sorted(held, key=lambda one: (one.created_at, one.id), reverse=True)
+    outside = [one for one in newest_first if one.payment_method is not PaymentMethod.WALLET]
+    left = amount
+    if to is Destination.PAYMENT:
+        for payment, part in _divide(outside, left):
+            _release(tx, space, payment, part, instead_of, key=f"{key}:{payment.id}", at=at)
+            payments.refund(
+                tx, space, payment.id, amount=part, from_applied=part, reason=reason, at=at
+            )
+            left -= part
+    if not left:
+        return Returned(to_payments=amount)
+    again = [payments.get(tx, space, payment.id) for payment in newest_first]
+    paid = _paid(tx, space, again)
+    back = split(left, paid, with_outside=to is Destination.WALLET, currency=invoice.currency)
+    for payment, part in _divide(again, left):
+        payments.apply_to_invoice(tx, space, payment.id, -part, at=at)
+    only = outside[0].id if len(held) == 1 and outside and not back.free else None
     wallets.give_back(
         tx,
         space,
         invoice.customer_id,
         invoice.currency,
-        free=part,
+        purchased=back.purchased,
+        free=back.free,
         key=key,
         at=at,
-        instead_of=AccountKind.REVENUE,
+        payment_id=only,
+        instead_of=instead_of,
         reference=invoice.number,
         description=reason,
     )
-    there = wallets.available(tx, space, invoice.customer_id, invoice.currency, at=at)
-    if there >= part:  # an overdraft takes it first
-        pay_invoice(tx, space, invoice.id, amount=part, key=key, at=at)
-    return part
+    return Returned(to_wallet=left, to_payments=amount - left)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    paid: Paid
-    outside: tuple[Payment, ...]
-    only_payment: str | None  # where one payment from outside is all that was paid
+def _paid(tx: Tx, space: SpaceId, found: Sequence[Payment]) -> Paid:
+    """Return how an invoice was paid, as far as it was not given back."""
+    outside = through = was_through = ZERO
+    wallet_ids = set()
+    for payment in found:
+        if payment.payment_method is PaymentMethod.WALLET:
+            through += payment.amount_applied
+            was_through += payment.amount
+            wallet_ids.add(payment.wallet_id or "")
+        else:
+            outside += payment.amount_applied
+    if not through:
+        return Paid(outside, ZERO, ZERO)
+    invoice_id, currency = found[0].invoice_id or "", found[0].currency
+    bought = wallets.purchased_in_payments(tx, space, invoice_id, wallet_ids)
+    share = Fraction(min(bought, was_through)) / Fraction(was_through)
+    purchased = quantize_money(Fraction(through) * share, currency)
+    return Paid(outside, purchased, through - purchased)
 
 
-def _paid(tx: Tx, space: SpaceId, invoices: Sequence[Invoice]) -> _Found:
-    """Return how the invoices were paid, and the payments from outside, the newest first."""
-    outside: list[Payment] = []
-    from_outside = purchased = free = ZERO
-    for invoice in invoices:
-        through_wallets, wallet_ids = ZERO, set()
-        for payment in reversed(payments.list_for_invoice(tx, space, invoice.id)):
-            if not payments.is_refundable(payment):
-                continue
-            if payment.payment_method is PaymentMethod.WALLET:
-                through_wallets += payment.amount
-                wallet_ids.add(payment.wallet_id or "")
-            else:
-                outside.append(payment)
-        bought = wallets.purchased_in_payments(tx, space, invoice.id, wallet_ids)
-        from_outside += max(invoice.amount_paid - through_wallets, ZERO)
-        purchased += bought
-        free += max(through_wallets - bought, ZERO)
-    is_only = len(outside) == 1 and not purchased and not free
-    only = outside[0].id if is_only else None
-    return _Found(Paid(from_outside, purchased, free), tuple(outside), only)
-
-
-def _outside(found: Sequence[Payment], amount: Decimal) -> list[tuple[Payment, Decimal]]:
+def _divide(found: Sequence[Payment], amount: Decimal) -> list[tuple[Payment, Decimal]]:
+    """Return how much of an amount each payment gives back, the first as much as it can."""
     parts, left = [], amount
     for payment in found:
-        if part := min(left, payment.refundable):
+        if part := min(left, payment.amount_applied):
             parts.append((payment, part))
             left -= part
     return parts
 
 
-def _pay_out(
+def _release(
     tx: Tx,
     space: SpaceId,
     payment: Payment,
     amount: Decimal,
+    instead_of: AccountKind,
     *,
     key: str,
-    reason: str,
     at: datetime,
 ) -> None:
-    """Refund a part of a payment that an invoice took: less revenue, less cash."""
-    payments.lock(tx, space, payment.id)
+    """Make money of a payment from outside unapplied again, so that it can be paid out."""
     ledger.post(
         tx,
         space,
-        key=f"{key}:{payment.id}",
-        kind="payment.unearned",
+        key=f"{key}:released",
+        kind="payment.released",
         reference=payment.id,
         at=at,
         postings=move(
             to_ledger(amount),
-            debit=Account(AccountKind.REVENUE, payment.currency, payment.customer_id),
+            debit=Account(instead_of, payment.currency, payment.customer_id),
             credit=Account(AccountKind.UNAPPLIED, payment.currency, payment.customer_id),
         ),
     )
-    payments.refund(tx, space, payment.id, amount=amount, reason=reason, at=at)

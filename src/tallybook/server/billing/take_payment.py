@@ -106,7 +106,8 @@ def _book(
         wallet_id=part.wallet_id,
         at=at,
     )
-    return payments.complete(tx, space, payment.id, at=at)
+    payments.complete(tx, space, payment.id, at=at)
+    return payments.apply_to_invoice(tx, space, payment.id, part.amount, at=at)
 
 
 def pay_part(
@@ -252,6 +253,7 @@ def _apply(tx: Tx, space: SpaceId, payment: Payment, invoice: Invoice, *, at: da
                 credit=Account(AccountKind.RECEIVABLE, payment.currency, payment.customer_id),
             ),
         )
+        payments.apply_to_invoice(tx, space, payment.id, part, at=at)
         paid = invoicing.apply_payment(tx, space, invoice.id, part, at=at)
         review(tx, space, paid, at=at)
     if part < payment.amount:

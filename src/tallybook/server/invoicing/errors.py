@@ -39,6 +39,30 @@ class InvoicePartlyPaid(Conflict):
     code = "invoice_has_payments"
 
 
+class InvoicePartlyCredited(Conflict):
+    """{amount_credited} {currency} of this invoice are credited: credit the rest instead."""
+
+    code = "invoice_has_credit_notes"
+
+
+class CreditNoteNotFound(NotFound):
+    """There is no such credit note."""
+
+    code = "credit_note_not_found"
+
+
+class CreditNoteKept(Conflict):
+    """A credit note that is {current_state} cannot be voided."""
+
+    code = "invalid_state_transition"
+
+
+class CreditGivenBack(Conflict):
+    """Money was given back for this credit note: bill it with a new invoice instead."""
+
+    code = "credit_given_back"
+
+
 class AlreadyInvoiced(Conflict):
     """This period of the subscription has its {type} invoice."""
 
@@ -115,6 +139,18 @@ class NotTheCustomers(InvalidInput):
     """The {what} belongs to another customer."""
 
     code = "validation_failed"
+
+
+class CreditExceedsInvoice(InvalidInput):
+    """Of this invoice only {creditable} {currency} (net of tax) can be credited."""
+
+    code = "credit_exceeds_invoice"
+
+
+class CreditNotPaidFor(InvalidInput):
+    """Only {available} {currency} of this invoice are unpaid, or paid and not given back."""
+
+    code = "credit_exceeds_invoice"
 
 
 class NotAnAmount(InvalidInput):

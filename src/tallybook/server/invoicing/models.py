@@ -169,6 +169,7 @@ class Invoice:
     tax_total: Decimal = Decimal(0)
     total: Decimal = Decimal(0)
     amount_paid: Decimal = Decimal(0)
+    amount_credited: Decimal = Decimal(0)  # by credit notes, before it was paid
     is_lump: bool = False  # made from a total, so that it can be itemized while it is open
     held_reason: str | None = None  # why a generated draft waits for a person
     notes: str | None = None
@@ -186,7 +187,7 @@ class Invoice:
     def amount_due(self) -> Decimal:
         """What is left to pay; nothing on drafts and void invoices."""
         if self.status in PAYABLE:
-            return self.total - self.amount_paid
+            return self.total - self.amount_paid - self.amount_credited
         return self.total - self.total  # zero, with the currency's places
 
     @property
@@ -196,3 +197,69 @@ class Invoice:
 
     def is_past_due(self, now: datetime) -> bool:
         return self.status is InvoiceStatus.OPEN and self.due_at is not None and self.due_at <= now
+
+
+class CreditNoteStatus(StrEnum):
+    ISSUED = "issued"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCreditLine:
+    """What to credit of an invoice's line: an amount, net of tax, or all that is left of it."""
+
+    line_id: str
+    amount: Decimal | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLine:
+    """`amount` is net; `line_id` is of the invoice, None: of the invoice as a whole."""
+
+    id: str
+    line_id: str | None
+    description: str
+    amount: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CreditTax:
+    name: str
+    rate: Decimal | None
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CreditFigures:
+    """What a credit note comes to: subtotal + tax_total = total."""
+
+    lines: tuple[CreditLine, ...]
+    taxes: tuple[CreditTax, ...]
+    subtotal: Decimal
+    tax_total: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """A correction of a finalized invoice; its three parts add up to its total."""
+
+    id: str
+    number: str
+    invoice_id: str
+    customer_id: str
+    currency: str
+    status: CreditNoteStatus
+    reason: str
+    figures: CreditFigures
+    to_invoice: Decimal  # lowered what was due
+    to_wallet: Decimal
+    to_payments: Decimal  # went back by the way that it came
+    created_at: datetime
+    updated_at: datetime
+    memo: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    void_reason: str | None = None
+    voided_at: datetime | None = None

@@ -38,6 +38,7 @@ invoices = Table(
     Column("tax_micros", BigInteger, nullable=False),
     Column("total_micros", BigInteger, nullable=False),
     Column("paid_micros", BigInteger, nullable=False),
+    Column("credited_micros", BigInteger, nullable=False),
     Column("collection_method", Text, nullable=False),
     Column("payment_terms", Integer, nullable=False),
     Column("is_lump", Integer, nullable=False),
@@ -56,7 +57,11 @@ invoices = Table(
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("total_micros >= 0", name="not_negative"),
     CheckConstraint("total_micros = subtotal_micros + tax_micros", name="adds_up"),
-    CheckConstraint("paid_micros >= 0 AND paid_micros <= total_micros", name="paid_within_total"),
+    CheckConstraint(
+        "paid_micros >= 0 AND credited_micros >= 0"
+        " AND paid_micros + credited_micros <= total_micros",
+        name="paid_within_total",
+    ),
     CheckConstraint("(status = 'draft') = (number IS NULL)", name="numbered_when_finalized"),
     UniqueConstraint("space_id", "number"),
     # One invoice per (subscription, period, kind); those made by hand have no period number.
@@ -119,9 +124,61 @@ invoice_taxes = Table(
     PrimaryKeyConstraint("space_id", "invoice_id", "position"),
 )
 
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("invoice_id", Text, ForeignKey("invoices.id"), nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("memo", Text, nullable=True),
+    Column("subtotal_micros", BigInteger, nullable=False),
+    Column("tax_micros", BigInteger, nullable=False),
+    Column("total_micros", BigInteger, nullable=False),
+    Column("to_invoice_micros", BigInteger, nullable=False),
+    Column("to_wallet_micros", BigInteger, nullable=False),
+    Column("to_payments_micros", BigInteger, nullable=False),
+    Column("taxes", Document, nullable=False),
+    Column("metadata", Document, nullable=False),
+    Column("void_reason", Text, nullable=True),
+    Column("voided_at", Instant, nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("total_micros > 0", name="positive"),
+    CheckConstraint("total_micros = subtotal_micros + tax_micros", name="adds_up"),
+    CheckConstraint(
+        "total_micros = to_invoice_micros + to_wallet_micros + to_payments_micros",
+        name="all_applied",
+    ),
+    UniqueConstraint("space_id", "number"),
+    Index("ix_credit_notes_created_at", "space_id", "created_at", "id"),
+    Index("ix_credit_notes_invoice_id", "space_id", "invoice_id"),
+    Index("ix_credit_notes_customer_id", "space_id", "customer_id", "created_at"),
+)
+
+credit_note_lines = Table(
+    "credit_note_lines",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("credit_note_id", Text, ForeignKey("credit_notes.id"), nullable=False),
+    Column("line_id", Text, nullable=True),  # of the invoice; none: of the invoice as a whole
+    Column("sort_order", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("tax_micros", BigInteger, nullable=False),
+    Index("ix_credit_note_lines_credit_note_id", "space_id", "credit_note_id", "sort_order"),
+)
+
 invoice_counters = Table(
     "invoice_counters",
     metadata,
-    Column("space_id", Integer, primary_key=True),
-    Column("count", Integer, nullable=False),  # of finalized invoices: the last number given
+    Column("space_id", Integer, nullable=False),
+    Column("series", Text, nullable=False),  # INV, CN
+    Column("count", Integer, nullable=False),  # of documents: the last number given
+    PrimaryKeyConstraint("space_id", "series"),
 )

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from tallybook.server.customers.models import Customer
+from tallybook.wire import credit_notes as credits
 from tallybook.wire import invoices as wire
 
-from .models import Figures, Invoice, Line, Tax
+from .models import CreditNote, Figures, Invoice, Line, Tax
 from .rules.explain import explain_line, explain_total, terms_of
 
 
@@ -34,6 +35,7 @@ def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
         tax_total=_money(invoice.tax_total),
         total=_money(invoice.total),
         amount_paid=_money(invoice.amount_paid),
+        amount_credited=_money(invoice.amount_credited),
         amount_due=_money(invoice.amount_due),
         collection_method=invoice.collection_method.value,
         payment_terms=invoice.payment_terms,
@@ -148,3 +150,56 @@ def explanation(invoice: Invoice, lines: Sequence[Line]) -> wire.InvoiceExplanat
         ],
         steps=explain_total(invoice),
     )
+
+
+def credit_to_wire(note: CreditNote) -> credits.CreditNote:
+    figures = note.figures
+    destination = "payment" if note.to_payments else "wallet" if note.to_wallet else "invoice"
+    return credits.CreditNote(
+        id=note.id,
+        number=note.number,
+        invoice_id=note.invoice_id,
+        customer_id=note.customer_id,
+        currency=note.currency,
+        status=note.status.value,
+        reason=note.reason,
+        memo=note.memo,
+        lines=[
+            credits.CreditNoteLine(
+                id=line.id,
+                line_id=line.line_id,
+                description=line.description,
+                amount=_money(line.amount),
+                tax=_money(line.tax),
+                total=_money(line.amount + line.tax),
+            )
+            for line in figures.lines
+        ],
+        taxes=[
+            credits.CreditNoteTax(name=tax.name, rate=tax.rate, amount=_money(tax.amount))
+            for tax in figures.taxes
+        ],
+        subtotal=_money(figures.subtotal),
+        tax_total=_money(figures.tax_total),
+        total=_money(figures.total),
+        amount_to_invoice=_money(note.to_invoice),
+        amount_to_wallet=_money(note.to_wallet),
+        amount_refunded=_money(note.to_payments),
+        destination=destination,
+        metadata=dict(note.metadata),
+        void_reason=note.void_reason,
+        voided_at=note.voided_at,
+        created_at=note.created_at,
+        updated_at=note.updated_at,
+    )
+
+
+def announced_credit(note: CreditNote, customer: Customer) -> dict[str, Any]:
+    """The data of `credit_note.created`."""
+    return {
+        "credit_note_id": note.id,
+        "invoice_id": note.invoice_id,
+        "customer_id": note.customer_id,
+        "customer_external_id": customer.external_id,
+        "credit_note": credit_to_wire(note).model_dump(mode="json"),
+    }

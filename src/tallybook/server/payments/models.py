@@ -91,6 +91,7 @@ class Payment:
     wallet_id: str | None = None
     credits: Decimal | None = None
     amount_refunded: Decimal = Decimal(0)
+    amount_applied: Decimal = Decimal(0)  # what pays its invoice, and was not refunded
     completed_at: datetime | None = None
     version: int = 1
     metadata: Mapping[str, Any] = field(default_factory=dict)

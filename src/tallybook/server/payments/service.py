@@ -10,7 +10,7 @@ from tallybook.server.customers import service as customers
 from tallybook.server.identity import service as identity
 from tallybook.server.kernel.errors import Conflict
 from tallybook.server.kernel.ids import SpaceId, new_id
-from tallybook.server.kernel.money import require_minor_units
+from tallybook.server.kernel.money import ZERO, require_minor_units
 from tallybook.server.ledger import service as ledger
 from tallybook.server.ledger.models import Account, AccountKind, Difference
 from tallybook.server.ledger.rules.postings import move, to_ledger
@@ -257,6 +257,16 @@ def delete(tx: Tx, space: SpaceId, payment_id: str) -> None:
     store.remove(tx, space, payment_id)
 
 
+def apply_to_invoice(
+    tx: Tx, space: SpaceId, payment_id: str, amount: Decimal, *, at: datetime
+) -> Payment:
+    """Keep how much of a completed payment has paid its invoice."""
+    before = lock(tx, space, payment_id)
+    applied = before.amount_applied + amount
+    after = replace(before, amount_applied=applied, updated_at=at, version=before.version + 1)
+    return _save(tx, space, before, after)
+
+
 def refund(
     tx: Tx,
     space: SpaceId,
@@ -264,6 +274,7 @@ def refund(
     *,
     amount: Decimal | None = None,
     at_most: Decimal | None = None,
+    from_applied: Decimal = ZERO,
     reason: str | None = None,
     external_refund_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -271,13 +282,15 @@ def refund(
 ) -> tuple[Payment, Refund]:
     """Pay back a part of a payment, or all that is left; the money comes out of unapplied.
 
-    `at_most` bounds it by what can still be taken back of what the payment bought; the caller
-    takes that back in the same transaction. A payment from a wallet books nothing here.
+    `at_most` bounds it by what can still be taken back of what the payment bought or paid; the
+    caller takes that back in the same transaction. `from_applied` of it had paid the invoice.
+    A payment from a wallet books nothing here.
     Errors: IllegalPaymentTransition; RefundExceedsPayment; DuplicateExternalRefund.
     """
     before = lock(tx, space, payment_id)
     given = refunds.refund_amount(before, amount, at_most=at_most)
-    after = _save(tx, space, before, refunds.refunded(before, given, at=at))
+    after = refunds.refunded(before, given, from_applied=from_applied, at=at)
+    after = _save(tx, space, before, after)
     made = Refund(
         id=new_id("ref"),
         payment_id=payment_id,

@@ -184,10 +184,12 @@ def sum_refunds(tx: Tx, space: SpaceId | None) -> list[tuple[SpaceId, str, int, 
 def _to_row(payment: Payment) -> dict[str, Any]:
     row = asdict(payment)
     amount, refunded, credit = row.pop("amount"), row.pop("amount_refunded"), row.pop("credits")
+    applied = row.pop("amount_applied")
     return {
         **row,
         "amount_micros": to_micro_units(amount),
         "refunded_micros": to_micro_units(refunded),
+        "applied_micros": to_micro_units(applied),
         "credits_micros": None if credit is None else to_micro_units(credit),
         "status": payment.status.value,
         "source": payment.source.value,
@@ -220,6 +222,7 @@ def from_row(row: Mapping[Any, Any]) -> Payment:
         wallet_id=row["wallet_id"],
         credits=None if credit is None else from_micro_units(credit),
         amount_refunded=quantize_money(from_micro_units(row["refunded_micros"]), currency),
+        amount_applied=quantize_money(from_micro_units(row["applied_micros"]), currency),
         completed_at=row["completed_at"],
         version=row["version"],
         metadata=row["metadata"],

@@ -35,6 +35,7 @@ payments = Table(
     Column("wallet_id", Text, nullable=True),
     Column("credits_micros", BigInteger, nullable=True),
     Column("refunded_micros", BigInteger, nullable=False),
+    Column("applied_micros", BigInteger, nullable=False),
     Column("completed_at", Instant, nullable=True),
     Column("version", Integer, nullable=False),
     Column("metadata", Document, nullable=False),
@@ -42,7 +43,9 @@ payments = Table(
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("amount_micros > 0", name="positive"),
     CheckConstraint(
-        "refunded_micros >= 0 AND refunded_micros <= amount_micros", name="refund_within_payment"
+        "refunded_micros >= 0 AND applied_micros >= 0"
+        " AND refunded_micros + applied_micros <= amount_micros",
+        name="refund_within_payment",
     ),
     Index(
         "uq_payments_external_transaction_id", "space_id", "external_transaction_id", unique=True

@@ -2,7 +2,8 @@
 
 Accrued: what the span's work and time brought, invoiced or not yet. A line of a period that lies
 only partly in the span counts by its usage there, or by time where it bills no additive usage.
-Invoiced: the lines of invoices issued in the span. Both are net of tax; void invoices are none.
+Invoiced: the lines of invoices issued in the span. Both are net of tax; void invoices are none,
+and credit notes count on their day.
 """
 
 from collections import defaultdict
@@ -22,7 +23,7 @@ from tallybook.server.costs.rules.derive import to_places
 from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.invoicing import service as invoicing
-from tallybook.server.invoicing.models import Invoice, InvoiceStatus, Line
+from tallybook.server.invoicing.models import CreditLine, Invoice, InvoiceStatus, Line
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.errors import Refusal
 from tallybook.server.kernel.periods import Span
@@ -103,6 +104,7 @@ def _lines(tx: Tx, space: Space, basis: Basis) -> Iterator[tuple[str, Line, str,
         issued = space.midnight(invoice.issue_date)
         for line in invoice.lines:
             yield invoice.customer_id, line, invoice.currency, issued
+    yield from _credited(tx, space)
     if basis == "accrued":
         yield from _unbilled(tx, space)
 
@@ -115,6 +117,38 @@ def _invoices(tx: Tx, space: Space) -> Iterator[Invoice]:
         if rows.last is None:
             return
         page = PageRequest(limit=_PAGE, order="asc", after=rows.last)
+
+
+def _credited(tx: Tx, space: Space) -> Iterator[tuple[str, Line, str, datetime]]:
+    """Return what credit notes took back, on the day of each, as lines below zero."""
+    page = PageRequest(limit=_PAGE, order="asc")
+    while True:
+        rows, found = invoicing.list_credit_notes(tx, space.id, page, status="issued")
+        for note in found:
+            of_invoice = invoicing.get(tx, space.id, note.invoice_id).lines
+            billed = {line.id: line for line in of_invoice}
+            for part in note.figures.lines:
+                line = billed.get(part.line_id or "", of_invoice[0] if len(billed) == 1 else None)
+                yield note.customer_id, _taken_back(part, line), note.currency, note.created_at
+        if rows.last is None:
+            return
+        page = PageRequest(limit=_PAGE, order="asc", after=rows.last)
+
+
+def _taken_back(part: CreditLine, of: Line | None) -> Line:
+    """Return a credit note's line as an invoice's, of the same meter and agent, with no period."""
+    less = -part.amount
+    return Line(
+        id=part.id,
+        sort_order=0,
+        description=part.description,
+        meter_id=None if of is None else of.meter_id,
+        agent_id=None if of is None else of.agent_id,
+        subtotal=less,
+        discount=less - less,
+        total=less,
+        tax=-part.tax,
+    )
 
 
 def _unbilled(tx: Tx, space: Space) -> Iterator[tuple[str, Line, str, datetime]]:

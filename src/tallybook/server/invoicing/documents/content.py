@@ -48,6 +48,8 @@ def content_of(
     figures.append(("Total", money(invoice.total)))
     if invoice.amount_paid:
         figures.append(("Paid", money(-invoice.amount_paid)))
+    if invoice.amount_credited:
+        figures.append(("Credited", money(-invoice.amount_credited)))
     is_draft = invoice.status is InvoiceStatus.DRAFT
     due = invoice.total if is_draft else invoice.amount_due
     return {

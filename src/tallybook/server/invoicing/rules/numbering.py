@@ -2,12 +2,13 @@
 
 from typing import Final
 
-PREFIX: Final = "INV"
+INVOICES: Final = "INV"
+CREDIT_NOTES: Final = "CN"
 _DIGITS_MIN: Final = 6
 
 
-def format_number(count: int) -> str:
-    """Return the number of the count-th finalized invoice of a space: `INV-000001`."""
+def format_number(series: str, count: int) -> str:
+    """Return the number of the count-th document of a series of a space: `INV-000001`."""
     if count < 1:
-        raise ValueError("invoices are counted from 1")
-    return f"{PREFIX}-{count:0{_DIGITS_MIN}d}"
+        raise ValueError("documents are counted from 1")
+    return f"{series}-{count:0{_DIGITS_MIN}d}"

@@ -34,6 +34,31 @@ def paid(invoice: Invoice, amount: Decimal, *, at: datetime) -> Invoice:
     return after if after.amount_due else transition(after, Action.PAY_WHOLE, at=at)
 
 
+def credited(invoice: Invoice, amount: Decimal, *, at: datetime) -> Invoice:
+    """Return the invoice after a credit note that lowers what is due of it.
+
+    Holds: amount_paid and amount_credited together are never more than the total.
+    Errors: IllegalInvoiceTransition (not payable); MoreThanDue.
+    """
+    if invoice.status not in PAYABLE:
+        raise _not_allowed(invoice, "credit")
+    if amount > invoice.amount_due:
+        raise MoreThanDue(
+            invoice_id=invoice.id,
+            amount_due=plain(invoice.amount_due),
+            currency=invoice.currency,
+        )
+    after = replace(touched(invoice, at=at), amount_credited=invoice.amount_credited + amount)
+    return after if after.amount_due else transition(after, Action.PAY_WHOLE, at=at)
+
+
+def uncredited(invoice: Invoice, amount: Decimal, *, at: datetime) -> Invoice:
+    """Return the invoice after a credit note that had lowered it was voided; it is due again."""
+    if invoice.status is InvoiceStatus.PAID:
+        invoice = replace(transition(invoice, Action.REVERSE_PAYMENT, at=at), past_due_at=None)
+    return replace(touched(invoice, at=at), amount_credited=invoice.amount_credited - amount)
+
+
 def reversed_payment(invoice: Invoice, amount: Decimal, *, at: datetime) -> Invoice:
     """Return the invoice after a payment came back (not a refund: that leaves it paid).
 

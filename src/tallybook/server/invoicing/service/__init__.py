@@ -1,6 +1,14 @@
 """The door of invoicing: one function a use case, a file per kind of change."""
 
 from .creating import create_generated, create_manual
+from .crediting import (
+    add_credit_note,
+    creditable,
+    get_credit_note,
+    list_credit_notes,
+    void_credit_note,
+    work_out_credit,
+)
 from .editing import add_line_item, replace_lines, update
 from .issuing import (
     fall_due,
@@ -24,19 +32,23 @@ from .reading import (
 from .saving import hold
 
 __all__ = [
+    "add_credit_note",
     "add_line_item",
     "apply_payment",
     "billed_before",
     "billed_versions",
     "create_generated",
     "create_manual",
+    "creditable",
     "fall_due",
     "finalize",
     "find_generated",
     "get",
+    "get_credit_note",
     "get_line",
     "has_unpaid",
     "hold",
+    "list_credit_notes",
     "list_page",
     "list_payable",
     "mark_past_due",
@@ -46,4 +58,6 @@ __all__ = [
     "send",
     "update",
     "void",
+    "void_credit_note",
+    "work_out_credit",
 ]

@@ -8,7 +8,6 @@ from typing import Any
 from tallybook.server.catalog import service as catalog
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity import service as identity
-from tallybook.server.invoicing import store
 from tallybook.server.invoicing.errors import AlreadyInvoiced
 from tallybook.server.invoicing.models import (
     PAYMENT_TERMS_DAYS,
@@ -24,6 +23,7 @@ from tallybook.server.invoicing.rules.edits import with_figures
 from tallybook.server.invoicing.rules.itemize import lump_line
 from tallybook.server.invoicing.rules.periods import check_period
 from tallybook.server.invoicing.rules.totals import check_totals, work_out
+from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
 

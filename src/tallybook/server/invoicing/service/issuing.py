@@ -4,23 +4,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from tallybook.server.identity import service as identity
-from tallybook.server.invoicing import store
 from tallybook.server.invoicing.errors import (
     IllegalInvoiceTransition,
+    InvoicePartlyCredited,
     InvoicePartlyPaid,
     NothingToInvoice,
 )
 from tallybook.server.invoicing.models import WORK_DUE, Action, Invoice, InvoiceStatus
 from tallybook.server.invoicing.rules import postings
 from tallybook.server.invoicing.rules.due import issued, local_day
-from tallybook.server.invoicing.rules.numbering import format_number
+from tallybook.server.invoicing.rules.numbering import INVOICES
 from tallybook.server.invoicing.rules.transitions import touched, transition
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.ledger import service as ledger
 from tallybook.server.storage import Tx, due
 
-from .saving import announce, hold, save
+from .saving import announce, hold, next_number, save
 
 
 def finalize(
@@ -38,7 +38,7 @@ def finalize(
         raise NothingToInvoice(invoice_id=invoice_id)
     zone = identity.get_space(tx, space).zone
     opened = replace(issued(opened, at=at, zone=zone), held_reason=None)
-    opened = replace(opened, number=format_number(store.next_count(tx, space)))
+    opened = replace(opened, number=next_number(tx, space, INVOICES))
     after = opened if opened.total else transition(opened, Action.PAY_WHOLE, at=at)
     save(tx, space, before, after)
     announce(tx, space, "invoice.finalized", opened, at=at)
@@ -62,7 +62,7 @@ def finalize(
 def void(tx: Tx, space: SpaceId, invoice_id: str, *, reason: str, at: datetime) -> Invoice:
     """Waive an open invoice of which nothing is paid; nothing bills its lines again.
 
-    Errors: InvoiceNotFound; IllegalInvoiceTransition; InvoicePartlyPaid.
+    Errors: InvoiceNotFound; IllegalInvoiceTransition; InvoicePartlyPaid; InvoicePartlyCredited.
     """
     before = hold(tx, space, invoice_id)
     after = replace(transition(before, Action.VOID, at=at), void_reason=reason)
@@ -71,6 +71,13 @@ def void(tx: Tx, space: SpaceId, invoice_id: str, *, reason: str, at: datetime) 
             invoice_id=before.id,
             current_state=before.status.value,
             amount_paid=plain(before.amount_paid),
+            currency=before.currency,
+        )
+    if before.amount_credited:
+        raise InvoicePartlyCredited(
+            invoice_id=before.id,
+            current_state=before.status.value,
+            amount_credited=plain(before.amount_credited),
             currency=before.currency,
         )
     save(tx, space, before, after)

@@ -4,9 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tallybook.server.invoicing import store
 from tallybook.server.invoicing.errors import InvoiceLineNotFound, InvoiceNotFound
 from tallybook.server.invoicing.models import Invoice, InvoiceType, Line
+from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units
 from tallybook.server.storage import Tx

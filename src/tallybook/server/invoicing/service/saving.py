@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from tallybook.server.customers import service as customers
-from tallybook.server.invoicing import store, views
+from tallybook.server.invoicing import views
 from tallybook.server.invoicing.errors import InvoiceChanged, InvoiceNotFound
 from tallybook.server.invoicing.models import Invoice, NewLine
+from tallybook.server.invoicing.rules.numbering import format_number
+from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx, outbox
 
@@ -39,6 +41,11 @@ def announce(tx: Tx, space: SpaceId, event: str, invoice: Invoice, *, at: dateti
     customer = customers.get(tx, space, invoice.customer_id)
     data = views.announced(invoice, customer, now=at)
     outbox.append(tx, space, event=event, object_id=invoice.id, data=data, at=at)
+
+
+def next_number(tx: Tx, space: SpaceId, series: str) -> str:
+    """Return the next number of a series, without a gap."""
+    return format_number(series, store.next_count(tx, space, series))
 
 
 def with_ids(lines: Sequence[NewLine]) -> list[NewLine]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from tallybook.server.kernel.money import plain, require_minor_units
+from tallybook.server.kernel.money import ZERO, plain, require_minor_units
 from tallybook.server.payments.errors import (
     IllegalPaymentTransition,
     NotAnAmount,
@@ -36,8 +36,10 @@ def refund_amount(payment: Payment, asked: Decimal | None, *, at_most: Decimal |
     return amount
 
 
-def refunded(payment: Payment, amount: Decimal, *, at: datetime) -> Payment:
-    """Return the payment after a refund.
+def refunded(
+    payment: Payment, amount: Decimal, *, from_applied: Decimal = ZERO, at: datetime
+) -> Payment:
+    """Return the payment after a refund, of which `from_applied` had paid its invoice.
 
     Holds: what is refunded is never more than what was paid.
     """
@@ -46,5 +48,8 @@ def refunded(payment: Payment, amount: Decimal, *, at: datetime) -> Payment:
             payment_id=payment.id, refundable=plain(payment.refundable), currency=payment.currency
         )
     action = Action.REFUND_REST if amount == payment.refundable else Action.REFUND_PART
-    total = payment.amount_refunded + amount
-    return replace(transition(payment, action, at=at), amount_refunded=total)
+    return replace(
+        transition(payment, action, at=at),
+        amount_refunded=payment.amount_refunded + amount,
+        amount_applied=payment.amount_applied - from_applied,
+    )

@@ -2,7 +2,7 @@
 
 from .credit import credit_payment, give_back, grant_credit, start_with, top_up
 from .debit import deduct, hold_bought, pay_from, refundable, take_back
-from .deposits import receive, refund, set_status
+from .deposits import receive, set_status
 from .holding import expire_grant, hold_all, land_grant
 from .lookup import (
     available,
@@ -49,7 +49,6 @@ __all__ = [
     "pay_from",
     "purchased_in_payments",
     "receive",
-    "refund",
     "refundable",
     "set_status",
     "start_with",

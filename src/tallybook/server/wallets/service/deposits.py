@@ -20,12 +20,11 @@ from tallybook.server.payments.models import (
     Payment,
     PaymentMethod,
     PaymentStatus,
-    Refund,
 )
 from tallybook.server.storage import Tx
 from tallybook.server.wallets.errors import WalletPaymentNeedsInvoice
 
-from . import credit, debit
+from . import credit
 from .currencies import ensure_currency
 
 
@@ -109,58 +108,3 @@ def set_status(
     if after.status is PaymentStatus.COMPLETED and before.status is not after.status:
         credit.credit_payment(tx, space, after, at=at)
     return after
-
-
-def refund(
-    tx: Tx,
-    space: SpaceId,
-    payment_id: str,
-    *,
-    amount: Decimal | None = None,
-    reason: str | None = None,
-    external_refund_id: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    key: str,
-    at: datetime,
-) -> tuple[Refund, bool]:
-    """Refund a payment that became credit, as far as that credit is unspent.
-
-    Returns the refund, and whether the key had made it before.
-    Errors: PaymentNotFound; IllegalPaymentTransition; RefundExceedsPayment; KeyReused.
-    """
-    print_ = print_of(
-        {
-            "payment_id": payment_id,
-            "amount": amount,
-            "reason": reason,
-            "external_refund_id": external_refund_id,
-            "metadata": dict(metadata or {}),
-        }
-    )
-    before = ledger.find_request(tx, space, operation="payment.refund", key=key, fingerprint=print_)
-    if before is not None:
-        return payments.get_refund(tx, space, before), True
-    payment = payments.lock(tx, space, payment_id)
-    debit.hold_bought(tx, space, payment_id, at)
-    _, made = payments.refund(
-        tx,
-        space,
-        payment_id,
-        amount=amount,
-        at_most=debit.refundable(tx, space, payment_id, payment.currency),
-        reason=reason,
-        external_refund_id=external_refund_id,
-        metadata=metadata,
-        at=at,
-    )
-    debit.take_back(tx, space, payment_id, made.amount, key=made.id, at=at)
-    ledger.keep_request(
-        tx,
-        space,
-        operation="payment.refund",
-        key=key,
-        fingerprint=print_,
-        object_id=made.id,
-        at=at,
-    )
-    return made, False

@@ -227,6 +227,7 @@ CREATE TABLE payments (
   wallet_id TEXT,
   credits_micros BIGINT,
   refunded_micros BIGINT NOT NULL,
+  applied_micros BIGINT NOT NULL,
   completed_at BIGINT,
   version INTEGER NOT NULL,
   metadata JSON NOT NULL,
@@ -234,7 +235,7 @@ CREATE TABLE payments (
   updated_at BIGINT NOT NULL,
   CONSTRAINT pk_payments PRIMARY KEY (id),
   CONSTRAINT ck_payments_positive CHECK (amount_micros > 0),
-  CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND refunded_micros <= amount_micros)
+  CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND applied_micros >= 0 AND refunded_micros + applied_micros <= amount_micros)
 );
 
 CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
@@ -299,6 +300,7 @@ CREATE TABLE invoices (
   tax_micros BIGINT NOT NULL,
   total_micros BIGINT NOT NULL,
   paid_micros BIGINT NOT NULL,
+  credited_micros BIGINT NOT NULL,
   collection_method TEXT NOT NULL,
   payment_terms INTEGER NOT NULL,
   is_lump INTEGER NOT NULL,
@@ -318,7 +320,7 @@ CREATE TABLE invoices (
   CONSTRAINT pk_invoices PRIMARY KEY (id),
   CONSTRAINT ck_invoices_not_negative CHECK (total_micros >= 0),
   CONSTRAINT ck_invoices_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
-  CONSTRAINT ck_invoices_paid_within_total CHECK (paid_micros >= 0 AND paid_micros <= total_micros),
+  CONSTRAINT ck_invoices_paid_within_total CHECK (paid_micros >= 0 AND credited_micros >= 0 AND paid_micros + credited_micros <= total_micros),
   CONSTRAINT ck_invoices_numbered_when_finalized CHECK ((status = 'draft') = (number IS NULL)),
   CONSTRAINT uq_invoices_space_id_number UNIQUE (space_id, number),
   CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
@@ -332,8 +334,9 @@ CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
+  series TEXT NOT NULL,
   count INTEGER NOT NULL,
-  CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id)
+  CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id, series)
 );
 
 CREATE TABLE webhook_endpoints (
@@ -967,3 +970,54 @@ CREATE TABLE model_prices (
 );
 
 CREATE UNIQUE INDEX uq_model_prices ON model_prices (space_id, provider, model, effective_from);
+
+CREATE TABLE credit_notes (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  number TEXT NOT NULL,
+  invoice_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  memo TEXT,
+  subtotal_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  total_micros BIGINT NOT NULL,
+  to_invoice_micros BIGINT NOT NULL,
+  to_wallet_micros BIGINT NOT NULL,
+  to_payments_micros BIGINT NOT NULL,
+  taxes JSON NOT NULL,
+  metadata JSON NOT NULL,
+  void_reason TEXT,
+  voided_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_credit_notes PRIMARY KEY (id),
+  CONSTRAINT ck_credit_notes_positive CHECK (total_micros > 0),
+  CONSTRAINT ck_credit_notes_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
+  CONSTRAINT ck_credit_notes_all_applied CHECK (total_micros = to_invoice_micros + to_wallet_micros + to_payments_micros),
+  CONSTRAINT uq_credit_notes_space_id_number UNIQUE (space_id, number),
+  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
+);
+
+CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
+
+CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
+
+CREATE INDEX ix_credit_notes_created_at ON credit_notes (space_id, created_at, id);
+
+CREATE TABLE credit_note_lines (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  credit_note_id TEXT NOT NULL,
+  line_id TEXT,
+  sort_order INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  CONSTRAINT pk_credit_note_lines PRIMARY KEY (id),
+  FOREIGN KEY(credit_note_id) REFERENCES credit_notes (id)
+);
+
+CREATE INDEX ix_credit_note_lines_credit_note_id ON credit_note_lines (space_id, credit_note_id, sort_order);

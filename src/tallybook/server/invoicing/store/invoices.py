@@ -1,4 +1,4 @@
-"""All of invoicing's SQL."""
+"""Invoices, their lines and taxes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
@@ -8,12 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
-from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
-from tallybook.server.storage import Tx
-from tallybook.server.storage.pages import PageRequest, Rows, fetch
-
-from .models import (
+from tallybook.server.invoicing.models import (
     PAYABLE,
     SOURCE_CHARGE,
     CollectionMethod,
@@ -25,7 +20,16 @@ from .models import (
     LineKind,
     Tax,
 )
-from .tables import invoice_counters, invoice_lines, invoice_taxes, invoices
+from tallybook.server.invoicing.tables import (
+    invoice_counters,
+    invoice_lines,
+    invoice_taxes,
+    invoices,
+)
+from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
+from tallybook.server.storage import Tx
+from tallybook.server.storage.pages import PageRequest, Rows, fetch
 
 _SORTS = {
     "created_at": invoices.c.created_at,
@@ -37,6 +41,7 @@ _INVOICE_MONEY: Final = {
     "tax_total": "tax_micros",
     "total": "total_micros",
     "amount_paid": "paid_micros",
+    "amount_credited": "credited_micros",
 }
 _LINE_MONEY: Final = {
     "subtotal": "subtotal_micros",
@@ -162,7 +167,7 @@ def list_payable(
     t = invoices.c
     statuses = [status.value for status in PAYABLE]
     query = select(invoices).where(t.space_id == space, t.status.in_(statuses))
-    query = query.where(t.paid_micros < t.total_micros)
+    query = query.where(t.paid_micros + t.credited_micros < t.total_micros)
     for column, value in (
         (t.customer_id, customer_id),
         (t.subscription_id, subscription_id),
@@ -189,12 +194,12 @@ def has_unpaid(tx: Tx, space: SpaceId, customer_id: str) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def next_count(tx: Tx, space: SpaceId) -> int:
-    """Count one finalized invoice more; the space's counter is held until the commit."""
+def next_count(tx: Tx, space: SpaceId, series: str) -> int:
+    """Count one document more; the space's counter of the series is held until the commit."""
     t = invoice_counters.c
-    first = tx.insert(invoice_counters).values(space_id=space, count=1)
+    first = tx.insert(invoice_counters).values(space_id=space, series=series, count=1)
     counted = first.on_conflict_do_update(
-        index_elements=[t.space_id], set_={"count": t["count"] + 1}
+        index_elements=[t.space_id, t.series], set_={"count": t["count"] + 1}
     ).returning(t["count"])
     return int(tx.execute(counted).scalar_one())
 

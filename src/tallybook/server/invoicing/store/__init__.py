@@ -1,0 +1,1 @@
+"""All of invoicing's SQL, a file a table and its parts."""
