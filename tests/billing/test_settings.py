@@ -123,5 +123,9 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         assert problem["errors"][0]["pointer"] == f"/{next(iter(switches))}"
     headers = {"Authorization": "Bearer tb_op_for_tests"}
     shown = books.http.get(f"/projects/{home.project_id}", headers=headers).json()
-    assert shown["settings"] == {"grace_days": 0, "limit_approaching": "0.8"}
+    assert shown["settings"] == {
+        "grace_days": 0,
+        "limit_approaching": "0.8",
+        "dunning_days": [1, 3, 5, 7],
+    }
     assert books.http.get("/projects/prj_none", headers=headers).status_code == 404

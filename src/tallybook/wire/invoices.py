@@ -292,3 +292,7 @@ class InvoiceEvent(Response):
     customer_external_id: str | None = None
     subscription_id: str | None = None
     invoice: Invoice
+    attempt: int | None = None
+    """Of `invoice.past_due`: how often it was tried again; 0 as it falls due."""
+    next_attempt_at: Instant | None = None
+    """When it is tried again; None: then it is given up, or nothing is set to happen."""

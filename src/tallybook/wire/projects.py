@@ -35,11 +35,22 @@ def _share(value: Decimal) -> Decimal:
     return value
 
 
+def _rising(days: list[int]) -> list[int]:
+    if days != sorted(set(days)):
+        raise ValueError("must rise: each day once, the earlier first")
+    return days
+
+
+DunningDay = Annotated[StrictInt, Field(ge=1, le=365)]
+DunningDays = Annotated[list[DunningDay], Field(max_length=20), AfterValidator(_rising)]
+
+
 class ProjectSettingsUpdate(Request):
     """The switches to change."""
 
     grace_days: Annotated[StrictInt, Field(ge=0, le=365)] = _leave()
     limit_approaching: Annotated[Dec, AfterValidator(_share)] = _leave()
+    dunning_days: DunningDays = _leave()
 
 
 class ProjectSettings(Response):
@@ -49,6 +60,8 @@ class ProjectSettings(Response):
     """How many days a past due subscription still gives access."""
     limit_approaching: Dec
     """The share of a limit at which `usage.limit_approaching` comes."""
+    dunning_days: list[int]
+    """How many days after an invoice fell due it is tried again; after the last it is given up."""
 
 
 class Project(Response):

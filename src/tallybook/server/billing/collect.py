@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.invoicing import service as invoicing
 from tallybook.server.invoicing.models import CollectionMethod, Invoice, InvoiceStatus
@@ -10,6 +11,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets.errors import InsufficientWalletBalance
 
+from .rules.dunning import next_attempt
 from .standing import hold_with_subscriptions, review
 from .take_payment import pay_invoice
 
@@ -25,7 +27,7 @@ def finalize_and_collect(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetim
         return invoice
     if invoice.collection_method is not CollectionMethod.CHARGE_AUTOMATICALLY:
         return invoice
-    paid = _try(tx, space, invoice, at=at)
+    paid = attempt(tx, space, invoice, at=at)
     if paid is not None:
         return paid
     if not wallets.list_of(tx, space, invoice.customer_id, invoice.currency):
@@ -46,7 +48,7 @@ def retry_open(
             continue
         if invoice.collection_method is not CollectionMethod.CHARGE_AUTOMATICALLY:
             continue
-        done = _try(tx, space, invoice, at=at)
+        done = attempt(tx, space, invoice, at=at)
         if done is None:
             break
         paid.append(done)
@@ -60,12 +62,12 @@ def fall_due(tx: Tx, space: Space, invoice_id: str, _due_at: datetime, now: date
     if invoice.status is not InvoiceStatus.OPEN:
         return
     automatic = invoice.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY
-    if invoice.is_generated and automatic and _try(tx, space.id, invoice, at=now) is not None:
+    if invoice.is_generated and automatic and attempt(tx, space.id, invoice, at=now) is not None:
         return
     _past_due(tx, space.id, invoice, at=now)
 
 
-def _try(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice | None:
+def attempt(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice | None:
     """Pay an invoice whole from the wallets; None where they hold too little."""
     there = wallets.available(tx, space, invoice.customer_id, invoice.currency, at=at)
     if there < invoice.amount_due:
@@ -78,7 +80,10 @@ def _try(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice |
 
 
 def _past_due(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice:
-    invoicing.mark_past_due(tx, space, invoice.id, at=at)
+    where = identity.get_space(tx, space)
+    upcoming = next_attempt(at, where.settings.dunning_days, after=at, zone=where.zone)
+    again_at = None if upcoming is None else upcoming[1]
+    invoicing.mark_past_due(tx, space, invoice.id, next_attempt_at=again_at, at=at)
     after = invoicing.get(tx, space, invoice.id)
     review(tx, space, after, at=at)
     return after

@@ -46,6 +46,10 @@ def set_switches(
     limit_approaching: Annotated[
         str | None, typer.Option(help="Share of a limit that is told: 0.8 is 80 %.")
     ] = None,
+    dunning_days: Annotated[
+        str | None,
+        typer.Option(help="Days after an invoice fell due to try it again: 1,3,5,7; none: never."),
+    ] = None,
     data_dir: DataDir = None,
     database: Database = None,
     as_json: AsJson = False,
@@ -56,12 +60,24 @@ def set_switches(
     switches = {
         "grace_days": grace_days,
         "limit_approaching": limit_approaching,
+        "dunning_days": _days(dunning_days),
     }
     given = {name: value for name, value in switches.items() if value is not None}
     settings = load(data_dir=data_dir, database_url=database)
     found = call(settings, "PATCH", f"/projects/{quote(project_id, safe='')}/settings", given)
     shown = {name: str(value) for name, value in found["settings"].items()}
     output.show(found, output.pairs(shown, *shown), as_json=as_json)
+
+
+def _days(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    if text.strip().lower() == "none":
+        return []
+    try:
+        return [int(day) for day in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter("give days such as 1,3,5,7, or none") from None
 
 
 @app.command("list")

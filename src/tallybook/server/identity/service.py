@@ -54,7 +54,11 @@ def list_projects(tx: Tx) -> list[Project]:
 def change_settings(tx: Tx, project_id: str, fields: Mapping[str, Any]) -> Project:
     """Set the given switches of a project. Errors: ProjectNotFound."""
     project = get_project(tx, project_id)
-    return store.save_settings(tx, project, replace(project.settings, **fields))
+    return store.save_settings(tx, project, replace(project.settings, **_frozen(fields)))
+
+
+def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: tuple(value) if isinstance(value, list) else value for n, value in fields.items()}
 
 
 def list_spaces(tx: Tx) -> list[Space]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 PAYMENT_TERMS_DAYS: Final = 30
 WORK_DUE: Final = "invoice.due"  # the kind of due work at an open invoice's `due_at`
+WORK_DUN: Final = "invoice.dun"  # at each of the days after it
 SOURCE_CHARGE: Final = "plan_charge"  # the source_type of a line that bills a plan charge
 
 

@@ -111,14 +111,23 @@ def preview(
     )
 
 
-def announced(invoice: Invoice, customer: Customer, *, now: datetime) -> dict[str, Any]:
-    """The data of every `invoice.…` event."""
+def announced(
+    invoice: Invoice,
+    customer: Customer,
+    *,
+    now: datetime,
+    attempt: int | None = None,
+    next_attempt_at: datetime | None = None,
+) -> dict[str, Any]:
+    """The data of every `invoice.…` event; the attempts are of `invoice.past_due`."""
     return wire.InvoiceEvent(
         invoice_id=invoice.id,
         customer_id=invoice.customer_id,
         customer_external_id=customer.external_id,
         subscription_id=invoice.subscription_id,
         invoice=to_wire(invoice, now=now),
+        attempt=attempt,
+        next_attempt_at=next_attempt_at,
     ).model_dump(mode="json")
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from tallybook.server.access import service as access
-from tallybook.server.billing import cancel, collect, renew, standing, suspend
+from tallybook.server.billing import cancel, collect, dun, renew, standing, suspend
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.models import WINDOW_END
-from tallybook.server.invoicing.models import WORK_DUE
+from tallybook.server.invoicing.models import WORK_DUE, WORK_DUN
 from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
 
@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, Work]] = {
     WINDOW_END: access.end_window,  # a quota window whose limit was reached is over
     standing.GRACE_END: standing.end_grace,  # a past due subscription gives access no longer
     WORK_DUE: collect.fall_due,  # an open invoice is due
+    WORK_DUN: dun.dun,  # one that was not paid when due is tried again
     "wallet.expire_grant": _expire_grant,
     "wallet.land_grant": _land_grant,
 }

@@ -18,13 +18,21 @@ def from_json(stored: Mapping[str, Any]) -> Settings:
     read = {name: value for name, value in stored.items() if name in known}
     if "limit_approaching" in read:
         read["limit_approaching"] = Decimal(read["limit_approaching"])
+    if "dunning_days" in read:
+        read["dunning_days"] = tuple(read["dunning_days"])
     return Settings(**read)
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
     """Write what differs from the defaults; a decimal as text."""
     return {
-        field.name: format(value, "f") if isinstance(value, Decimal) else value
+        field.name: _plain(value)
         for field in fields(Settings)
         if (value := getattr(settings, field.name)) != getattr(DEFAULTS, field.name)
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return list(value) if isinstance(value, tuple) else value

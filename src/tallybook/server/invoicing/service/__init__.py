@@ -15,6 +15,7 @@ from .issuing import (
     finalize,
     mark_past_due,
     mark_uncollectible,
+    remind,
     send,
     void,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "list_payable",
     "mark_past_due",
     "mark_uncollectible",
+    "remind",
     "replace_lines",
     "reverse_payment",
     "send",

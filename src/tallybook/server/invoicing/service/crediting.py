@@ -32,7 +32,7 @@ from tallybook.server.ledger import service as ledger
 from tallybook.server.storage import Tx, due, outbox
 from tallybook.server.storage.pages import PageRequest, Rows
 
-from .saving import announce, hold, next_number, save
+from .saving import announce, hold, next_number, save, stop_chasing
 
 _CREDITABLE: Final = frozenset({*PAYABLE, InvoiceStatus.PAID})
 
@@ -146,7 +146,7 @@ def add_credit_note(
         after = save(tx, space, before, payments.credited(before, to_invoice, at=at))
     _announce(tx, space, note, at=at)
     if after.status is InvoiceStatus.PAID and before.status is not after.status:
-        due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+        stop_chasing(tx, space, after.id)
         announce(tx, space, "invoice.paid", after, at=at)
     return note, after
 

@@ -10,7 +10,7 @@ from tallybook.server.invoicing.errors import (
     InvoicePartlyPaid,
     NothingToInvoice,
 )
-from tallybook.server.invoicing.models import WORK_DUE, Action, Invoice, InvoiceStatus
+from tallybook.server.invoicing.models import WORK_DUE, WORK_DUN, Action, Invoice, InvoiceStatus
 from tallybook.server.invoicing.rules import postings
 from tallybook.server.invoicing.rules.due import issued, local_day
 from tallybook.server.invoicing.rules.numbering import INVOICES
@@ -20,7 +20,7 @@ from tallybook.server.kernel.money import plain
 from tallybook.server.ledger import service as ledger
 from tallybook.server.storage import Tx, due
 
-from .saving import announce, hold, next_number, save
+from .saving import announce, hold, next_number, save, stop_chasing
 
 
 def finalize(
@@ -90,7 +90,7 @@ def void(tx: Tx, space: SpaceId, invoice_id: str, *, reason: str, at: datetime) 
         reference=after.id,
         at=at,
     )
-    due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+    stop_chasing(tx, space, after.id)
     announce(tx, space, "invoice.voided", after, at=at)
     return after
 
@@ -128,8 +128,17 @@ def fall_due(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoic
     return save(tx, space, before, after)
 
 
-def mark_past_due(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice | None:
+def mark_past_due(
+    tx: Tx,
+    space: SpaceId,
+    invoice_id: str,
+    *,
+    next_attempt_at: datetime | None = None,
+    at: datetime,
+) -> Invoice | None:
     """Announce an invoice as past due, once; None where it is not or was announced before.
+
+    `next_attempt_at` is when the due work `invoice.dun` comes to it, if it does.
 
     Errors: InvoiceNotFound.
     """
@@ -137,8 +146,45 @@ def mark_past_due(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> I
     if not before.is_past_due(at) or before.past_due_at is not None:
         return None
     after = save(tx, space, before, replace(touched(before, at=at), past_due_at=at))
-    announce(tx, space, "invoice.past_due", after, at=at)
+    _past_due(tx, space, after, attempt=0, next_attempt_at=next_attempt_at, at=at)
     return after
+
+
+def remind(
+    tx: Tx,
+    space: SpaceId,
+    invoice_id: str,
+    *,
+    attempt: int,
+    next_attempt_at: datetime,
+    at: datetime,
+) -> Invoice:
+    """Announce again that an invoice is past due: it was tried once more, and will be again."""
+    invoice = hold(tx, space, invoice_id)
+    _past_due(tx, space, invoice, attempt=attempt, next_attempt_at=next_attempt_at, at=at)
+    return invoice
+
+
+def _past_due(
+    tx: Tx,
+    space: SpaceId,
+    invoice: Invoice,
+    *,
+    attempt: int,
+    next_attempt_at: datetime | None,
+    at: datetime,
+) -> None:
+    if next_attempt_at is not None:
+        due.schedule(tx, space, kind=WORK_DUN, subject_id=invoice.id, due_at=next_attempt_at)
+    announce(
+        tx,
+        space,
+        "invoice.past_due",
+        invoice,
+        at=at,
+        attempt=attempt,
+        next_attempt_at=next_attempt_at,
+    )
 
 
 def mark_uncollectible(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
@@ -148,6 +194,6 @@ def mark_uncollectible(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime)
     """
     before = hold(tx, space, invoice_id)
     after = save(tx, space, before, transition(before, Action.MARK_UNCOLLECTIBLE, at=at))
-    due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+    stop_chasing(tx, space, after.id)
     announce(tx, space, "invoice.uncollectible", after, at=at)
     return after

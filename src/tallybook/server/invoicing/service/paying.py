@@ -8,7 +8,7 @@ from tallybook.server.invoicing.rules import payments
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx, due
 
-from .saving import announce, hold, save
+from .saving import announce, hold, save, stop_chasing
 
 
 def apply_payment(
@@ -23,7 +23,7 @@ def apply_payment(
     before = hold(tx, space, invoice_id)
     after = save(tx, space, before, payments.paid(before, amount, at=at))
     if after.status is InvoiceStatus.PAID:
-        due.cancel(tx, space, kind=WORK_DUE, subject_id=after.id)
+        stop_chasing(tx, space, after.id)
         announce(tx, space, "invoice.paid", after, at=at)
     return after
 

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from tallybook.server.customers import service as customers
 from tallybook.server.invoicing import views
 from tallybook.server.invoicing.errors import InvoiceChanged, InvoiceNotFound
-from tallybook.server.invoicing.models import Invoice, NewLine
+from tallybook.server.invoicing.models import WORK_DUE, WORK_DUN, Invoice, NewLine
 from tallybook.server.invoicing.rules.numbering import format_number
 from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId, new_id
-from tallybook.server.storage import Tx, outbox
+from tallybook.server.storage import Tx, due, outbox
 
 INVOICE_PREFIX = "inv"
 LINE_PREFIX = "ili"
@@ -37,10 +38,18 @@ def save(tx: Tx, space: SpaceId, before: Invoice, after: Invoice) -> Invoice:
     return after
 
 
-def announce(tx: Tx, space: SpaceId, event: str, invoice: Invoice, *, at: datetime) -> None:
+def announce(
+    tx: Tx, space: SpaceId, event: str, invoice: Invoice, *, at: datetime, **more: Any
+) -> None:
     customer = customers.get(tx, space, invoice.customer_id)
-    data = views.announced(invoice, customer, now=at)
+    data = views.announced(invoice, customer, now=at, **more)
     outbox.append(tx, space, event=event, object_id=invoice.id, data=data, at=at)
+
+
+def stop_chasing(tx: Tx, space: SpaceId, invoice_id: str) -> None:
+    """Forget when an invoice falls due or is tried again: nobody waits for it any more."""
+    for kind in (WORK_DUE, WORK_DUN):
+        due.cancel(tx, space, kind=kind, subject_id=invoice_id)
 
 
 def next_number(tx: Tx, space: SpaceId, series: str) -> str:
