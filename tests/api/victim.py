@@ -96,6 +96,9 @@ def fill(api: TestClient) -> dict[str, str]:
         "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "description": CANARY}
     )["id"]
     ids["cost_id"] = post("/costs", {**mine, "amount": "1", "metadata": {"n": CANARY}})["id"]
+    ids["budget_id"] = post(
+        "/budgets", {**mine, "name": f"{CANARY} budget", "amount": "9", "metadata": {"n": CANARY}}
+    )["id"]
     ids["project_id"] = "prj_none"
     return ids
 
@@ -129,6 +132,7 @@ def bodies(ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         "costs.create": {**mine, "amount": "1"},
         "costs.create_batch": {"costs": [{**mine, "amount": "1"}]},
         "costs.reprice": {"start": "2026-01-01T00:00:00Z", "end": tomorrow, "dry_run": True},
+        "budgets.create": {**mine, "name": "x", "amount": "1"},
         "otlp.traces": {"resourceSpans": []},
         "model_prices.put": {
             "provider": "openai",

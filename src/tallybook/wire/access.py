@@ -23,6 +23,7 @@ AccessReason: TypeAlias = Literal[
     "limit_reached",
     "insufficient_wallet_balance",
     "customer_suspended",
+    "budget_exceeded",
 ]
 """The first three are allowed, the others are not."""
 OverageMode: TypeAlias = Literal["bill", "deny", "free"]
@@ -30,7 +31,6 @@ LimitKind: TypeAlias = Literal["none", "event_quota"]
 Window: TypeAlias = Literal["hour", "day", "week", "month", "billing_period", "lifetime"]
 _OF_AN_EVENT: Final = (
     "timestamp",
-    "agent",
     "action_type",
     "attributes",
     "metadata",
@@ -48,9 +48,10 @@ class AccessCheck(CustomerChoice):
     """A meter's key or id, or a boolean feature of a plan."""
     quantity: NonNegative = Field(default="1", validate_default=True)
     subscription_id: EventRef | None = None
+    agent: EventRef | None = None
+    """Whose work it is: an agent whose budget is spent is denied."""
     record: StrictBool = False
     timestamp: Instant | None = None
-    agent: EventRef | None = None
     action_type: ActionType | None = None
     attributes: EventJson | None = None
     metadata: EventJson | None = None

@@ -20,6 +20,8 @@ class HoldCreate(CustomerChoice):
     quantity: Positive
     expires_in: Seconds = 900
     """Seconds, after which it no longer counts."""
+    agent: EventRef | None = None
+    """Whose work it is: an agent whose budget is spent is denied."""
 
 
 class HoldSettle(Request):

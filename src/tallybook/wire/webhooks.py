@@ -300,8 +300,24 @@ class BudgetWebhookData(Response):
     """The data of `budget.threshold_reached`."""
 
     budget_id: str
+    name: str | None = None
     customer_id: str | None = None
     customer_external_id: str | None = None
+    agent_id: str | None = None
+    """Neither customer nor agent: the whole project's."""
+    kind: str | None = None
+    threshold: str | None = None
+    """A share of the amount: `0.8` is 80 %."""
+    amount: str | None = None
+    spent: str | None = None
+    remaining: str | None = None
+    currency: str | None = None
+    period: str | None = None
+    period_start: Instant | None = None
+    period_end: Instant | None = None
+    hard_stop: bool | None = None
+    is_stopped: bool | None = None
+    """Whether access is denied now."""
 
 
 class EndpointDisabledWebhookData(Response):

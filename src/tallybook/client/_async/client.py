@@ -32,6 +32,7 @@ from tallybook.client.webhooks.bound import Webhooks
 from .access import AsyncAccess
 from .agents import AsyncAgents
 from .balances import AsyncBalances
+from .budgets import AsyncBudgets
 from .contracts import AsyncContracts
 from .costs import AsyncCosts
 from .credit_notes import AsyncCreditNotes
@@ -140,6 +141,10 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def wallets(self) -> AsyncWallets:
         return AsyncWallets(self)
+
+    @cached_property
+    def budgets(self) -> AsyncBudgets:
+        return AsyncBudgets(self)
 
     @cached_property
     def costs(self) -> AsyncCosts:

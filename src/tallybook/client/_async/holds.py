@@ -59,6 +59,7 @@ class AsyncHolds(AsyncResource):
         feature: str,
         quantity: DecimalInput,
         expires_in: int | NotGiven = NOT_GIVEN,
+        agent: str | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncHold:
         """Set units of a metered feature aside, for 900 seconds unless said otherwise.
@@ -70,6 +71,7 @@ class AsyncHolds(AsyncResource):
             feature=feature,
             quantity=decimal(quantity),
             expires_in=expires_in,
+            agent=agent,
         )
         return await self._write("POST", "/holds", AsyncHold, options, body)
 

@@ -32,6 +32,7 @@ from tallybook.client.webhooks.bound import Webhooks
 from .access import Access
 from .agents import Agents
 from .balances import Balances
+from .budgets import Budgets
 from .contracts import Contracts
 from .costs import Costs
 from .credit_notes import CreditNotes
@@ -140,6 +141,10 @@ class Tallybook(Tracking):
     @cached_property
     def wallets(self) -> Wallets:
         return Wallets(self)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self)
 
     @cached_property
     def costs(self) -> Costs:

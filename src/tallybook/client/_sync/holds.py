@@ -59,6 +59,7 @@ class Holds(Resource):
         feature: str,
         quantity: DecimalInput,
         expires_in: int | NotGiven = NOT_GIVEN,
+        agent: str | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Hold:
         """Set units of a metered feature aside, for 900 seconds unless said otherwise.
@@ -70,6 +71,7 @@ class Holds(Resource):
             feature=feature,
             quantity=decimal(quantity),
             expires_in=expires_in,
+            agent=agent,
         )
         return self._write("POST", "/holds", Hold, options, body)
 

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     FEATURE_NOT_IN_PLAN = "feature_not_in_plan"
     LIMIT_REACHED = "limit_reached"
     INSUFFICIENT_WALLET_BALANCE = "insufficient_wallet_balance"
+    BUDGET_EXCEEDED = "budget_exceeded"  # a hard stop, until its period ends
     CUSTOMER_SUSPENDED = "customer_suspended"
 
 

@@ -51,6 +51,7 @@ def check_access(body: wire.AccessCheck, call: Anyone) -> Response:
             body.quantity,
             now=call.now,
             subscription_id=body.subscription_id,
+            agent=body.agent,
         )
         return views.to_wire(decision)
 

@@ -71,16 +71,17 @@ def create_cost(body: wire.CostCreate, write: Ingest) -> Response:
             assert body.amount is not None
             cost, is_new = record.adjust(
                 tx,
-                write.space,
+                write.where,
                 before,
                 f"api {key}",
                 body.amount,
                 at=clock.now(),
+                now=write.now,
                 metadata=body.metadata,
             )
         else:
             made = _make(tx, write, body, key, strict=True)
-            ((cost, is_new),) = record.record(tx, write.space, [made])
+            ((cost, is_new),) = record.record(tx, write.where, [made], now=write.now)
         if not is_new:
             tx.notes[IDEMPOTENT] = True
         return views.to_wire(cost)
@@ -114,7 +115,9 @@ def create_costs(body: wire.CostBatch, write: Ingest) -> Response:
                 status="accepted" if is_new else "duplicate",
                 over_limit=False,
             )
-            for number, (cost, is_new) in enumerate(record.record(tx, write.space, made))
+            for number, (cost, is_new) in enumerate(
+                record.record(tx, write.where, made, now=write.now)
+            )
         ]
         fresh = sum(item.status == "accepted" for item in results)
         return BatchResult(
@@ -278,11 +281,12 @@ def reprice(body: wire.Reprice, write: Write) -> Response:
     def work(tx: Tx) -> wire.Repriced:
         done = record.reprice(
             tx,
-            write.space,
+            write.where,
             Span(body.start, body.end),
             provider=body.provider,
             model=body.model,
             at=clock.now(),
+            now=write.now,
             dry_run=body.dry_run,
         )
         return wire.Repriced(

@@ -53,6 +53,7 @@ def create_hold(body: wire.HoldCreate, write: Write) -> Response:
             body.feature,
             body.quantity,
             expires_in=timedelta(seconds=body.expires_in),
+            agent=body.agent,
             now=write.now,
         )
         return views.hold_to_wire(hold, write.now)

@@ -28,8 +28,8 @@ async def _take(request: Request) -> Response:
     def work() -> None:
         write: WriteCall = ingester(request)
         found = otlp.read(body, kind, request.headers.get("content-encoding", "").lower())
-        at = clock.now()
-        write.db.write_now(lambda tx: spans.take(tx, write.where, found, received_at=at))
+        at, now = clock.now(), write.now
+        write.db.write_now(lambda tx: spans.take(tx, write.where, found, now=now, received_at=at))
 
     await run_in_threadpool(work)
     if kind.startswith("application/json"):

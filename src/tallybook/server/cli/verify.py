@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from tallybook.server.costs import budgets
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
@@ -52,11 +53,17 @@ def _counters(tx: Tx, space: SpaceId) -> Found:
         yield it.what, it.subject, it.recomputed, it.stored
 
 
+def _budgets(tx: Tx, space: SpaceId) -> Found:
+    for budget_id, start, stored, recounted in budgets.verify(tx, identity.get_space(tx, space)):
+        yield "budget", f"{budget_id} from {start:%Y-%m-%d}", str(recounted), str(stored)
+
+
 CHECKS: Final[dict[str, Check]] = {
     "ledger": _kept(ledger.verify),
     "payments": _kept(payments.verify),
     "wallets": _kept(wallets.verify),
     "counters": _counters,
+    "budgets": _budgets,
 }
 
 

@@ -16,12 +16,12 @@ from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.kernel.money import plain
 from tallybook.server.storage import Tx
 
-from . import store
 from .errors import PricesOverlap
 from .models import BUCKETS, ModelPrice, ModelUse, Priced
 from .rules.buckets import amount_of
 from .rules.derive import to_places
 from .rules.providers import known_as
+from .store import costs as store
 
 
 def price_of(tx: Tx, space: SpaceId, use: ModelUse, at: datetime) -> Priced | str:

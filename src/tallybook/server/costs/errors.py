@@ -19,3 +19,9 @@ class PricesOverlap(Conflict):
     """The model has a price of yours for a part of that time already: it begins at {begins}."""
 
     code = "model_price_overlaps"
+
+
+class BudgetNotFound(NotFound):
+    """There is no such budget."""
+
+    code = "budget_not_found"

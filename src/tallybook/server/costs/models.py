@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+from tallybook.server.kernel.money import EXACT, ZERO
+from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import CostCategory
 
 COST_PREFIX: Final = "cst"
+BUDGET_PREFIX: Final = "bud"
 USD: Final = "USD"
 BUCKETS: Final = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 """Token buckets; no token is in two of them. Reasoning is part of output."""
@@ -102,3 +105,60 @@ class ModelPrice:
 
     def covers(self, at: datetime) -> bool:
         return self.effective_from <= at and (self.effective_to is None or at < self.effective_to)
+
+
+class BudgetKind(StrEnum):
+    COST = "cost"
+    REVENUE = "revenue"  # usage charges, as they are counted
+
+
+class BudgetPeriod(StrEnum):
+    """Calendar periods in the project's time zone; a lifetime is all time."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    SEMI_ANNUAL = "semi_annual"
+    ANNUAL = "annual"
+    LIFETIME = "lifetime"
+
+
+ALL_TIME: Final = Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+BUDGET_ACCESS: Final = "budget.access"
+"""Due work, of a budget: tell whose access it denies, or gives back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What work may come to in a period: a customer's, an agent's, or the whole project's."""
+
+    id: str
+    name: str
+    customer_id: str | None
+    agent_id: str | None
+    kind: BudgetKind
+    amount: Decimal  # major units of `currency`
+    currency: str
+    period: BudgetPeriod
+    thresholds: tuple[Decimal, ...]  # shares of the amount, rising
+    hard_stop: bool
+    counts_from: datetime  # the start of the period in which it was made
+    created_at: datetime
+    updated_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWindow:
+    """One period of a budget: what was spent, and which thresholds were told."""
+
+    budget_id: str
+    start: datetime
+    end: datetime
+    spent: Decimal = ZERO
+    told: tuple[Decimal, ...] = ()
+    is_stopped: bool = False  # a hard stop, and the amount is reached
+
+    def remaining(self, amount: Decimal) -> Decimal:
+        return max(ZERO, EXACT.subtract(amount, self.spent))

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
+from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import CostCategory
 from tallybook.server.storage import Tx
 
-from . import book, store
+from . import book, spending
 from .errors import CostNotFound
 from .models import (
     COST_PREFIX,
@@ -26,6 +28,7 @@ from .models import (
 )
 from .rules.derive import Draft
 from .rules.providers import known_as
+from .store import costs as store
 
 BATCH_MAX: Final = 1_000
 
@@ -110,23 +113,38 @@ def make(
     )
 
 
-def record(tx: Tx, space: SpaceId, made: Sequence[Cost]) -> list[tuple[Cost, bool]]:
+def record(tx: Tx, space: Space, made: Sequence[Cost], *, now: datetime) -> list[tuple[Cost, bool]]:
     """Store costs; return each as it is stored, and whether it is new.
 
     Holds: of all costs with one key, or of one response of a provider, the first is stored.
     """
-    stored = store.insert_new(tx, space, made)
+    stored = _add(tx, space, made, now)
     known = [cost for cost in made if cost.id not in stored]
-    first = store.find_same(tx, space, known) if known else {}
+    first = store.find_same(tx, space.id, known) if known else {}
     return [(first.get(cost.id, cost), cost.id in stored) for cost in made]
 
 
-def record_of_event(
-    tx: Tx, space: SpaceId, event_id: str, place: Place, drafts: Sequence[Draft]
+def _add(tx: Tx, space: Space, made: Sequence[Cost], now: datetime) -> set[str]:
+    stored = store.insert_new(tx, space.id, made)
+    spending.count(tx, space, [(None, cost) for cost in made if cost.id in stored], now)
+    return stored
+
+
+def record_of_events(
+    tx: Tx,
+    space: Space,
+    drafted: Sequence[tuple[str, Place, Sequence[Draft]]],
+    *,
+    now: datetime,
 ) -> None:
-    """Store what an event costs, with the event."""
-    made = [_of_event(event_id, number, place, draft) for number, draft in enumerate(drafts)]
-    store.insert_new(tx, space, made)
+    """Store what events cost, with the events: (event id, whose, what)."""
+    made = [
+        _of_event(event_id, number, place, draft)
+        for event_id, place, drafts in drafted
+        for number, draft in enumerate(drafts)
+    ]
+    if made:
+        _add(tx, space, made, now)
 
 
 def _of_event(event_id: str, number: int, place: Place, draft: Draft) -> Cost:
@@ -154,22 +172,40 @@ def _of_event(event_id: str, number: int, place: Place, draft: Draft) -> Cost:
 
 
 def place_of_event(
-    tx: Tx, space: SpaceId, event_id: str, place: Place, drafts: Sequence[Draft]
+    tx: Tx,
+    space: Space,
+    event_id: str,
+    place: Place,
+    drafts: Sequence[Draft],
+    *,
+    now: datetime,
 ) -> None:
     """Attribute the costs of an event that was matched at last; derive them if it had none."""
-    known = [cost.id for cost in store.of_event(tx, space, event_id)]
+    known = store.of_event(tx, space.id, event_id)
     if not known:
-        record_of_event(tx, space, event_id, place, drafts)
+        record_of_events(tx, space, [(event_id, place, drafts)], now=now)
         return
-    store.set_fields(
+    _change(
         tx,
         space,
-        known,
+        [*known, *store.adjusting(tx, space.id, [cost.id for cost in known])],
+        now,
         customer_id=place.customer_id,
         customer_external_id=None,
         agent_id=place.agent_id,
-        attribution=place.told.value,
+        attribution=place.told,
     )
+
+
+def _change(tx: Tx, space: Space, known: Sequence[Cost], now: datetime, **fields: Any) -> None:
+    """Set fields of rows, and let budgets see it."""
+    if not known:
+        return
+    values = {
+        name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()
+    }
+    store.set_fields(tx, space.id, [cost.id for cost in known], **values)
+    spending.count(tx, space, [(cost, replace(cost, **fields)) for cost in known], now)
 
 
 def having_children(tx: Tx, space: SpaceId, keys: Sequence[str]) -> set[str]:
@@ -184,19 +220,23 @@ def note_parents(tx: Tx, space: SpaceId, seen_again: Sequence[tuple[Cost, Cost]]
             store.set_fields(tx, space, [stored.id], parent_key=again.parent_key)
 
 
-def void_keys(tx: Tx, space: SpaceId, keys: Sequence[str]) -> int:
+def void_keys(tx: Tx, space: Space, keys: Sequence[str], *, now: datetime) -> int:
     """Void the costs with these keys, where they count still; return how many."""
-    ids = store.find_counted(tx, space, keys)
-    if ids:
-        store.set_fields(tx, space, ids, status=Status.VOIDED.value, reason="encloses_another")
-    return len(ids)
+    known = store.find_counted(tx, space.id, keys)
+    _void(tx, space, known, now, reason="encloses_another")
+    return len(known)
 
 
-def void_of_event(tx: Tx, space: SpaceId, event_id: str) -> None:
+def void_of_event(tx: Tx, space: Space, event_id: str, *, now: datetime) -> None:
     """Take the costs of a voided event out of every sum."""
-    ids = [cost.id for cost in store.of_event(tx, space, event_id)]
-    if ids:
-        store.set_fields(tx, space, ids, status=Status.VOIDED.value)
+    _void(tx, space, store.of_event(tx, space.id, event_id), now)
+
+
+def _void(tx: Tx, space: Space, known: Sequence[Cost], now: datetime, **fields: Any) -> None:
+    """Void rows, and those that correct them: what they correct is gone."""
+    if known:
+        corrections = store.adjusting(tx, space.id, [cost.id for cost in known])
+        _change(tx, space, [*known, *corrections], now, status=Status.VOIDED, **fields)
 
 
 def get(tx: Tx, space: SpaceId, cost_id: str) -> Cost:
@@ -209,12 +249,13 @@ def get(tx: Tx, space: SpaceId, cost_id: str) -> Cost:
 
 def adjust(
     tx: Tx,
-    space: SpaceId,
+    space: Space,
     cost: Cost,
     key: str,
     amount: Decimal,
     *,
     at: datetime,
+    now: datetime,
     price: Mapping[str, Any] | None = None,
     reason: str | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -237,9 +278,9 @@ def adjust(
         price=price,
         metadata=metadata or {},
     )
-    stored, is_new = record(tx, space, [made])[0]
+    stored, is_new = record(tx, space, [made], now=now)[0]
     if is_new and cost.status is Status.UNPRICED:
-        store.set_fields(tx, space, [cost.id], status=Status.REPRICED.value)
+        store.set_fields(tx, space.id, [cost.id], status=Status.REPRICED.value)
     return stored, is_new
 
 
@@ -255,12 +296,13 @@ class Repriced:
 
 def reprice(
     tx: Tx,
-    space: SpaceId,
+    space: Space,
     span: Span,
     *,
     provider: str | None,
     model: str | None,
     at: datetime,
+    now: datetime,
     dry_run: bool = False,
 ) -> Repriced:
     """Price the model calls of a span anew; what differs becomes an adjustment row.
@@ -268,7 +310,7 @@ def reprice(
     Holds: doing it again at once changes nothing.
     """
     name = None if provider is None else known_as(provider)
-    rows = list(store.scan(tx, space, span, provider=name, model=model))
+    rows = list(store.scan(tx, space.id, span, provider=name, model=model))
     corrections: dict[str, Decimal] = {}
     for row in rows:
         if row.adjusts is not None and row.amount is not None and row.status is Status.PRICED:
@@ -281,7 +323,7 @@ def reprice(
             continue
         looked_at += 1
         use = ModelUse(row.provider, row.model, row.tokens, row.response_id)
-        found = book.price_of(tx, space, use, row.at)
+        found = book.price_of(tx, space.id, use, row.at)
         if not isinstance(found, Priced):
             unpriced += row.status is Status.UNPRICED
             continue
@@ -293,5 +335,6 @@ def reprice(
         difference = EXACT.add(difference, change)
         if not dry_run:
             key = f"reprice {row.id} {new_id(COST_PREFIX)}"
-            adjust(tx, space, row, key, change, at=at, price=found.price, reason="repriced")
+            shown = found.price
+            adjust(tx, space, row, key, change, at=at, now=now, price=shown, reason="repriced")
     return Repriced(looked_at, adjusted, unpriced, difference)

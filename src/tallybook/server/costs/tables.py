@@ -1,9 +1,10 @@
-"""Cost rows, and the prices of models that a project set itself."""
+"""Cost rows, the prices of models that a project set itself, and budgets."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 
 from tallybook.server.storage.columns import Document, Exact, Instant, metadata
 
+_IS_ADJUSTMENT = text("adjusts IS NOT NULL")
 _IS_UNPRICED = text("status = 'unpriced'")
 
 costs = Table(
@@ -44,6 +45,13 @@ costs = Table(
     Index("ix_costs_event", "space_id", "event_id"),
     Index("ix_costs_parent", "space_id", "parent_key"),
     Index(
+        "ix_costs_adjusts",
+        "space_id",
+        "adjusts",
+        sqlite_where=_IS_ADJUSTMENT,
+        postgresql_where=_IS_ADJUSTMENT,
+    ),
+    Index(
         "ix_costs_unpriced",
         "space_id",
         "at",
@@ -67,4 +75,47 @@ model_prices = Table(
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("space_id", "id"),
     Index("uq_model_prices", "space_id", "provider", "model", "effective_from", unique=True),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("space_id", Integer, ForeignKey("spaces.id"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("customer_id", Text, nullable=True),
+    Column("agent_id", Text, nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("amount", Exact, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("thresholds", Document, nullable=False),
+    Column("hard_stop", Integer, nullable=False),
+    Column("counts_from", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("metadata", Document, nullable=False),
+    PrimaryKeyConstraint("space_id", "id"),
+)
+
+_IS_STOPPED = text("is_stopped = 1")
+
+budget_windows = Table(
+    "budget_windows",
+    metadata,
+    Column("space_id", Integer, ForeignKey("spaces.id"), nullable=False),
+    Column("budget_id", Text, nullable=False),
+    Column("start", Instant, nullable=False),
+    Column("end", Instant, nullable=False),
+    Column("spent", Exact, nullable=False),
+    Column("told", Document, nullable=False),
+    Column("is_stopped", Integer, nullable=False),
+    PrimaryKeyConstraint("space_id", "budget_id", "start"),
+    Index(
+        "ix_budget_windows_stopped",
+        "space_id",
+        "end",
+        sqlite_where=_IS_STOPPED,
+        postgresql_where=_IS_STOPPED,
+    ),
 )

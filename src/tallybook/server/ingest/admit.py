@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from tallybook.server.costs import record
+from tallybook.server.costs.rules.derive import Draft
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
@@ -70,7 +71,7 @@ def admit(
     near = space.settings.limit_approaching
     over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
-    record_costs(tx, space, items, placed, fresh, names)
+    record_costs(tx, space, items, placed, fresh, names, arrival.now)
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
     repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys()
     first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
@@ -124,8 +125,10 @@ def record_costs(
     placed: Sequence[Placed | Refused],
     fresh: Collection[int],
     names: Names,
+    now: datetime,
 ) -> None:
     """Store what the fresh events of a batch cost; most cost nothing that they say."""
+    drafted: list[tuple[str, record.Place, Sequence[Draft]]] = []
     for item, made in zip(items, placed, strict=True):
         if isinstance(item, Refused) or isinstance(made, Refused):
             continue
@@ -141,7 +144,8 @@ def record_costs(
                 customer_external_id=event.owner.customer_external_id,
                 agent_id=event.agent_id,
             )
-            record.record_of_event(tx, space.id, event.id, place, drafts)
+            drafted.append((event.id, place, drafts))
+    record.record_of_events(tx, space, drafted, now=now)
 
 
 def _taken_while_unknown(

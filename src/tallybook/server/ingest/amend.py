@@ -52,7 +52,7 @@ def void(tx: Tx, space: Space, event_id: str, *, now: datetime) -> Event:
         return event
     voided = replace(event, status=EventStatus.VOIDED, over_limit=False)
     events.rewrite(tx, space.id, [voided])
-    record.void_of_event(tx, space.id, event.id)
+    record.void_of_event(tx, space, event.id, now=now)
     if customer_id is not None and event.subscription_id is not None:
         recount(tx, space, customer_id, since=event.at, now=now)
     return voided
@@ -109,11 +109,11 @@ def replay(
     gone = EventStatus.VOIDED
     events.rewrite(tx, space.id, [replace(one, status=gone, reason="duplicate") for one in doubles])
     for double in doubles:
-        record.void_of_event(tx, space.id, double.id)
+        record.void_of_event(tx, space, double.id, now=now)
     for match, item in zip(placed, items, strict=True):
         if match is not None and match.position not in positions:
             drafts = drafts_of(item, match, names, space.default_currency)
-            record.place_of_event(tx, space.id, match.id, _whose(match), drafts)
+            record.place_of_event(tx, space, match.id, _whose(match), drafts, now=now)
     _count(tx, space, fresh, now)
     return Replayed(
         matched=len(fresh),

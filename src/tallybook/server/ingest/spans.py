@@ -25,7 +25,9 @@ class Taken:
     enclosing: int  # calls that turned out to enclose one that is counted
 
 
-def take(tx: Tx, space: Space, spans: Sequence[Span], *, received_at: datetime) -> Taken:
+def take(
+    tx: Tx, space: Space, spans: Sequence[Span], *, now: datetime, received_at: datetime
+) -> Taken:
     """Store what the calls among these spans cost.
 
     Holds: of a call that several report, the one with the same response id is stored first and
@@ -38,11 +40,12 @@ def take(tx: Tx, space: Space, spans: Sequence[Span], *, received_at: datetime) 
     named = {span.span_id: whose(span, by_id) for span in kept}
     found = _find(tx, space, list(named.values()))
     made = [_cost(tx, space, span, named[span.span_id], found, received_at) for span in kept]
-    stored = record.record(tx, space.id, made)
-    again = [(was, now) for now, (was, is_new) in zip(made, stored, strict=True) if not is_new]
+    stored = record.record(tx, space, made, now=now)
+    again = [(was, it) for it, (was, is_new) in zip(made, stored, strict=True) if not is_new]
     record.note_parents(tx, space.id, again)
     inner = [span for span in kept if span.parent_id is not None]
-    outer = record.void_keys(tx, space.id, [_key(s.trace_id, s.parent_id) for s in inner])
+    parents = [_key(span.trace_id, span.parent_id) for span in inner]
+    outer = record.void_keys(tx, space, parents, now=now)
     fresh = sum(is_new for _, is_new in stored)
     return Taken(len(spans), fresh, len(stored) - fresh, len(enclosing) + outer)
 

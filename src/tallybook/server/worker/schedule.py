@@ -6,6 +6,8 @@ from typing import Final
 
 from tallybook.server.access import service as access
 from tallybook.server.billing import cancel, collect, dun, renew, standing, suspend
+from tallybook.server.costs import spending
+from tallybook.server.costs.models import BUDGET_ACCESS
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.models import WINDOW_END
 from tallybook.server.invoicing.models import WORK_DUE, WORK_DUN
@@ -34,6 +36,7 @@ KINDS: Final[Mapping[str, Work]] = {
     renew.FINALIZE: renew.finalize_cycle,  # the grace for late usage is over
     WINDOW_END: access.end_window,  # a quota window whose limit was reached is over
     standing.GRACE_END: standing.end_grace,  # a past due subscription gives access no longer
+    BUDGET_ACCESS: spending.tell_access,  # a budget denies access, or no longer does
     WORK_DUE: collect.fall_due,  # an open invoice is due
     WORK_DUN: dun.dun,  # one that was not paid when due is tried again
     "wallet.expire_grant": _expire_grant,

@@ -1,6 +1,6 @@
 """Whether a customer may go on: the one place that says ok or names the hindrance.
 
-Source: semantics, choices 5 and 26; docs/access.md#reasons.
+Source: semantics, choices 5 and 26; docs/access.md#reasons; docs/costs.md#budgets.
 """
 
 from decimal import Decimal
@@ -15,13 +15,14 @@ def decide(
     is_customer_suspended: bool,
     hindrance: Reason | None,
     used_after: Decimal,
+    is_over_budget: bool = False,
     wallet_gate: WalletGate | None = None,
 ) -> Reason:
     """Return why access is given or not.
 
     `hindrance` is what its subscription says, or why there is none; `used_after` is what would
     be used with the quantity asked for; `wallet_gate` is None where that switch is off.
-    Holds: what is denied by a limit would have gone past it; nothing else is.
+    Holds: what is denied by a limit would have gone past it.
     """
     if is_customer_suspended:
         return Reason.CUSTOMER_SUSPENDED
@@ -31,8 +32,14 @@ def decide(
     is_over = _is_over(entitlement, used_after)
     if is_over and entitlement.overage is Overage.DENY:
         return Reason.LIMIT_REACHED
+    if is_over_budget:
+        return Reason.BUDGET_EXCEEDED
     if wallet_gate is not None and wallet_gate.price > wallet_gate.available:
         return Reason.INSUFFICIENT_WALLET_BALANCE
+    return _given(entitlement, is_over=is_over)
+
+
+def _given(entitlement: Entitlement, *, is_over: bool) -> Reason:
     if not is_over:
         return Reason.OK
     return Reason.FREE_OVERAGE if entitlement.overage is Overage.FREE else Reason.OVERAGE

@@ -8,6 +8,7 @@ from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Space
 from tallybook.server.storage import Tx
 
+from .gates import load_gates
 from .standing import decision_on, entitled, load_usage
 
 
@@ -20,6 +21,7 @@ def check(
     *,
     now: datetime,
     subscription_id: str | None = None,
+    agent: str | None = None,
 ) -> Decision:
     """Return whether a customer may use a quantity of a feature, and why.
 
@@ -31,5 +33,13 @@ def check(
     )
     usage = load_usage(tx, space.id, [] if entitlement is None else [entitlement], now)
     return decision_on(
-        customer, feature, entitlement, hindrance, usage, quantity=quantity, at=now, now=now
+        customer,
+        feature,
+        entitlement,
+        hindrance,
+        usage,
+        gates=load_gates(tx, space, customer, now=now, agent=agent),
+        quantity=quantity,
+        at=now,
+        now=now,
     )

@@ -20,6 +20,7 @@ from tallybook.server.metering import meters
 from tallybook.server.storage import Tx
 from tallybook.wire.events import keep_json
 
+from .gates import load_gates
 from .record import json_text, keep_out_recounts, lock
 from .standing import decision_on, entitled, load_usage
 
@@ -32,6 +33,7 @@ def create_hold(
     quantity: Decimal,
     *,
     expires_in: timedelta,
+    agent: str | None = None,
     now: datetime,
 ) -> Hold:
     """Set a quantity aside; until settled, released or expired it counts as used.
@@ -47,7 +49,15 @@ def create_hold(
         lock(tx, space.id, entitlement)
     usage = load_usage(tx, space.id, [] if entitlement is None else [entitlement], now)
     decision = decision_on(
-        customer, feature, entitlement, hindrance, usage, quantity=quantity, at=now, now=now
+        customer,
+        feature,
+        entitlement,
+        hindrance,
+        usage,
+        gates=load_gates(tx, space, customer, now=now, agent=agent),
+        quantity=quantity,
+        at=now,
+        now=now,
     )
     if not decision.is_allowed:
         raise AccessDenied(

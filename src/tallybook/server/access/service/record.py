@@ -24,6 +24,7 @@ from tallybook.server.metering.service import counters, events
 from tallybook.server.storage import Tx
 from tallybook.wire.events import keep_json
 
+from .gates import load_gates
 from .standing import decision_on, entitled, load_usage
 
 
@@ -67,9 +68,19 @@ def check_and_record(
         item = measured(item, entitlement)
     usage = load_usage(tx, space.id, [] if entitlement is None else [entitlement], now)
 
+    gates = load_gates(tx, space, customer, now=now, agent=item.agent_ref)
+
     def decide(quantity: Decimal) -> Decision:
         return decision_on(
-            customer, feature, entitlement, hindrance, usage, quantity=quantity, at=at, now=now
+            customer,
+            feature,
+            entitlement,
+            hindrance,
+            usage,
+            gates=gates,
+            quantity=quantity,
+            at=at,
+            now=now,
         )
 
     is_repeated = _is_taken(tx, space.id, customer.id, item.idempotency_key)

@@ -24,6 +24,8 @@ from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.server.subscriptions.models import Status, Timeline
 
+from .gates import Gates
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -129,6 +131,7 @@ def decision_on(
     hindrance: Reason | None,
     usage: Mapping[str, Usage],
     *,
+    gates: Gates,
     quantity: Decimal,
     at: datetime,
     now: datetime,
@@ -144,7 +147,7 @@ def decision_on(
         is_customer_suspended=customer.status is CustomerStatus.SUSPENDED,
         hindrance=hindrance,
         used_after=used_after,
-        wallet_gate=None,  # a switch of the project that is off unless it is set
+        is_over_budget=gates.is_over_budget(entitlement),
     )
     shown = feature if entitlement is None else entitlement.feature
     return Decision(reason, shown, entitlement, used, reset_of(entitlement), now)

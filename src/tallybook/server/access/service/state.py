@@ -12,6 +12,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.wallets import service as wallets
 
+from .gates import load_gates
 from .standing import decision_on, load_lines, load_usage
 
 _ONE = Decimal(1)
@@ -22,6 +23,7 @@ def customer_state(tx: Tx, space: Space, customer: Customer, *, now: datetime) -
     lines = load_lines(tx, space, customer.id, now)
     found = list_entitlements(lines, now, space.zone)
     usage = load_usage(tx, space.id, found, now)
+    gates = load_gates(tx, space, customer, now=now)
     decisions = tuple(
         decision_on(
             customer,
@@ -29,6 +31,7 @@ def customer_state(tx: Tx, space: Space, customer: Customer, *, now: datetime) -
             entitlement,
             hindrance_of(entitlement.timeline),
             usage,
+            gates=gates,
             quantity=_ONE,
             at=now,
             now=now,

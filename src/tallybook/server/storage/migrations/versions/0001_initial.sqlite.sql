@@ -940,6 +940,8 @@ CREATE TABLE costs (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
+CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
+
 CREATE INDEX ix_costs_at ON costs (space_id, at);
 
 CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
@@ -1021,3 +1023,37 @@ CREATE TABLE credit_note_lines (
 );
 
 CREATE INDEX ix_credit_note_lines_credit_note_id ON credit_note_lines (space_id, credit_note_id, sort_order);
+
+CREATE TABLE budgets (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  customer_id TEXT,
+  agent_id TEXT,
+  kind TEXT NOT NULL,
+  amount TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  period TEXT NOT NULL,
+  thresholds JSON NOT NULL,
+  hard_stop INTEGER NOT NULL,
+  counts_from BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  metadata JSON NOT NULL,
+  CONSTRAINT pk_budgets PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE budget_windows (
+  space_id INTEGER NOT NULL,
+  budget_id TEXT NOT NULL,
+  start BIGINT NOT NULL,
+  "end" BIGINT NOT NULL,
+  spent TEXT NOT NULL,
+  told JSON NOT NULL,
+  is_stopped INTEGER NOT NULL,
+  CONSTRAINT pk_budget_windows PRIMARY KEY (space_id, budget_id, start),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_budget_windows_stopped ON budget_windows (space_id, "end") WHERE is_stopped = 1;

@@ -6,17 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import Select, Text, cast, delete, func, insert, or_, select, update
 
+from tallybook.server.costs.models import Attribution, Cost, ModelPrice, Source, Status
+from tallybook.server.costs.tables import costs, model_prices
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import plain
+from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import CostCategory
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-
-from .models import Attribution, Cost, ModelPrice, Source, Status
-from .tables import costs, model_prices
 
 _CHUNK: Final = 500
 _SCAN: Final = 2_000
@@ -72,14 +71,14 @@ def find_parents(tx: Tx, space: SpaceId, keys: Sequence[str]) -> set[str]:
     return found
 
 
-def find_counted(tx: Tx, space: SpaceId, keys: Sequence[str]) -> list[str]:
-    """Return the ids of the costs with these keys that are not voided."""
+def find_counted(tx: Tx, space: SpaceId, keys: Sequence[str]) -> list[Cost]:
+    """Return the costs with these keys that are not voided."""
     t = costs.c
-    found: list[str] = []
+    found: list[Cost] = []
     for start in range(0, len(keys), _CHUNK):
         mine = t.key.in_(keys[start : start + _CHUNK])
-        query = select(t.id).where(t.space_id == space, mine, t.status != Status.VOIDED.value)
-        found += tx.execute(query).scalars()
+        query = select(costs).where(t.space_id == space, mine, t.status != Status.VOIDED.value)
+        found += [from_row(row) for row in tx.execute(query).mappings()]
     return found
 
 
@@ -124,6 +123,23 @@ def scan(tx: Tx, space: SpaceId, span: Span, **filters: Any) -> Iterator[Cost]:
         at, last = rows[-1]["at"], rows[-1]["id"]
         beyond = or_(t.at > at, (t.at == at) & (t.id > last))
         rows = tx.execute(query.where(beyond)).mappings().all()
+
+
+def total(tx: Tx, space: SpaceId, span: Span, **filters: Any) -> Decimal:
+    """Return the exact sum of the amounts of a span that are not voided."""
+    t = costs.c
+    rows = _selected(space, filters, span).where(t.status != Status.VOIDED.value).subquery()
+    add_up = func.decimal_sum if tx.is_sqlite else func.sum
+    found = tx.execute(select(cast(add_up(rows.c.amount), Text))).scalar()
+    return ZERO if found is None else Decimal(plain(Decimal(found)))
+
+
+def adjusting(tx: Tx, space: SpaceId, ids: Collection[str]) -> list[Cost]:
+    """Return the rows that correct these, and count."""
+    t = costs.c
+    query = select(costs).where(t.space_id == space, t.adjusts.in_(sorted(ids)))
+    query = query.where(t.status != Status.VOIDED.value).order_by(t.id)
+    return [from_row(row) for row in tx.execute(query).mappings()]
 
 
 def count_unpriced_models(

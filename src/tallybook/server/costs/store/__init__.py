@@ -1,0 +1,1 @@
+"""The SQL of costs and of budgets."""
