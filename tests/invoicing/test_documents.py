@@ -98,6 +98,12 @@ def pages(shown: dict[str, Any]) -> int:
     return len(made) if isinstance(made, list) else 1
 
 
+def test_a_pdf_tells_no_time() -> None:
+    made = to_pdf(content())
+    assert b"CreationDate" not in made
+    assert made == to_pdf(content())
+
+
 def test_what_stands_on_it() -> None:
     shown = content()
     assert shown["facts"] == [

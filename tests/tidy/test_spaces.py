@@ -35,6 +35,11 @@ WITHOUT_SPACE = {
         "due_endpoints": "the sender goes over all spaces",
         "forget": "what is too old goes, in all spaces",
     },
+    "server/mail/store.py": {
+        "is_waiting": "the mailer goes over all spaces",
+        "claim": "the mailer goes over all spaces",
+        "skip_waiting": "the mailer goes over all spaces",
+    },
     "server/metering/store/events.py": {
         "reserve_positions": "one row of numbers for the events of all spaces",
     },

@@ -250,6 +250,20 @@ class Invoice(Response):
     version: int
 
 
+class InvoiceEmail(Response):
+    """A mail about an invoice, and what became of it."""
+
+    id: str
+    kind: Literal["invoice", "reminder"] | str
+    recipient: str
+    status: Literal["queued", "sent", "failed", "skipped"] | str
+    """`skipped`: no mail server was set."""
+    attempts: int
+    last_error: str | None = None
+    created_at: Instant
+    sent_at: Instant | None = None
+
+
 class InvoicePreview(Response):
     """What would be billed now; nothing is written."""
 

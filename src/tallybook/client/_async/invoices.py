@@ -293,6 +293,13 @@ class AsyncInvoices(AsyncResource):
         return await self._call("GET", path("invoices", id, "html"), _text, options)
 
     @listing
+    async def list_emails(
+        self, id: str, **options: Unpack[ListOptions]
+    ) -> AsyncPage[types.InvoiceEmail]:
+        """Return the mails about the invoice, the oldest first, and what became of them."""
+        return await self._list(path("invoices", id, "emails"), types.InvoiceEmail, options)
+
+    @listing
     async def list_line_events(
         self, id: str, line_id: str, **options: Unpack[ListOptions]
     ) -> AsyncPage[UsageEvent]:
@@ -326,4 +333,5 @@ class AsyncInvoicesRaw:
         self.explain = raw(invoices.explain)
         self.get_pdf = raw(invoices.get_pdf)
         self.get_html = raw(invoices.get_html)
+        self.list_emails = raw(invoices.list_emails)
         self.list_line_events = raw(invoices.list_line_events)

@@ -291,6 +291,11 @@ class Invoices(Resource):
         return self._call("GET", path("invoices", id, "html"), _text, options)
 
     @listing
+    def list_emails(self, id: str, **options: Unpack[ListOptions]) -> Page[types.InvoiceEmail]:
+        """Return the mails about the invoice, the oldest first, and what became of them."""
+        return self._list(path("invoices", id, "emails"), types.InvoiceEmail, options)
+
+    @listing
     def list_line_events(
         self, id: str, line_id: str, **options: Unpack[ListOptions]
     ) -> Page[UsageEvent]:
@@ -324,4 +329,5 @@ class InvoicesRaw:
         self.explain = raw(invoices.explain)
         self.get_pdf = raw(invoices.get_pdf)
         self.get_html = raw(invoices.get_html)
+        self.list_emails = raw(invoices.list_emails)
         self.list_line_events = raw(invoices.list_line_events)

@@ -81,3 +81,7 @@ def line_item(item: Mapping[str, Any]) -> dict[str, Any]:
     written = decimals([item], *LINE_DECIMALS)
     assert isinstance(written, list)
     return written[0]
+
+
+class InvoiceEmail(Result, wire.InvoiceEmail):
+    """A mail about an invoice."""

@@ -11,8 +11,10 @@ from tallybook.server.invoicing import service as invoices
 from tallybook.server.invoicing.errors import InvoiceLineNotFound, InvoiceNotFound
 from tallybook.server.invoicing.models import Invoice
 from tallybook.server.kernel.locales import DEFAULT_LOCALE
+from tallybook.server.mail import service as mail
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
+from tallybook.wire import invoices as wire
 from tallybook.wire.base import Page
 from tallybook.wire.events import UsageEvent
 
@@ -69,6 +71,35 @@ def _content(tx: Tx, read: ReadCall, invoice_id: str) -> tuple[Invoice, dict[str
         now=read.now,
     )
     return invoice, content
+
+
+@router.get(
+    "/invoices/{invoice_id}/emails",
+    response_model=Page[wire.InvoiceEmail],
+    responses=responses(InvoiceNotFound),
+    operation_id="invoices.list_emails",
+)
+def list_emails(invoice_id: str, read: Read) -> Response:
+    """List the mails about an invoice, the oldest first, and what became of them."""
+
+    def work(tx: Tx) -> Page[wire.InvoiceEmail]:
+        invoices.get(tx, read.space, invoice_id)
+        found = [
+            wire.InvoiceEmail(
+                id=one.id,
+                kind=one.kind.value,
+                recipient=one.recipient,
+                status=one.status.value,
+                attempts=one.attempts,
+                last_error=one.last_error,
+                created_at=one.created_at,
+                sent_at=one.sent_at,
+            )
+            for one in mail.list_of_invoice(tx, read.space, invoice_id)
+        ]
+        return Page[wire.InvoiceEmail](data=found, has_more=False, limit=len(found))
+
+    return read(work)
 
 
 @router.get(

@@ -16,12 +16,11 @@ from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Mode, Scope
 from tallybook.server.kernel import clock
 from tallybook.server.storage import Database, Tx
-from tallybook.server.worker import Worker
 
 from . import installation, output
 from .errors import Failure
 from .output import AsJson
-from .serve import bound, log_to_stderr, run_server
+from .serve import bound, log_to_stderr, run_server, worker_of
 from .settings import load
 
 DEFAULT_DATA_DIR: Final = "demo-data"
@@ -72,7 +71,7 @@ def demo(
         def answering(url: str) -> None:
             threading.Thread(target=fill, args=(url,), name="tallybook-demo", daemon=True).start()
 
-        worker = Worker(db, webhook_networks=settings.webhook_allowed_networks)
+        worker = worker_of(settings, db)
         run_server(settings, db, sock, worker=worker, tell=answering)
     if failed:
         raise Failure(f"the sample data could not be made: {failed[0]}; remove {settings.home}")

@@ -53,14 +53,21 @@ def serve(
         installation.opened(settings) as db,
     ):
         installation.make_ready(db)
-        networks = settings.webhook_allowed_networks
-        worker = None if no_worker else Worker(db, webhook_networks=networks)
+        worker = None if no_worker else worker_of(settings, db)
 
         def tell(url: str) -> None:
             result = {"url": url, "pid": os.getpid()}
             output.show(result, [f"Tallybook is serving at {url}"], as_json=as_json)
 
         run_server(settings, db, sock, worker=worker, tell=tell)
+
+
+def worker_of(settings: Settings, db: Database) -> Worker:
+    return Worker(
+        db,
+        webhook_networks=settings.webhook_allowed_networks,
+        mail_server=settings.mail_server,
+    )
 
 
 def log_to_stderr() -> None:

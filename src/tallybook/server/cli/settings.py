@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tallybook.server.mail.smtp import MailServer, parse_server
 from tallybook.server.webhooks.rules.addresses import Network, parse_networks
 
 from .errors import WrongUsage
@@ -24,6 +25,8 @@ NAMES: Final = (
     "base_url",
     "api_key",
     "webhook_allowed_networks",
+    "smtp_url",
+    "mail_from",
 )
 _POSTGRES: Final = ("postgresql:", "postgres:", "postgresql+psycopg:")
 
@@ -39,6 +42,7 @@ class Settings:
     base_url: str | None
     api_key: str | None = field(repr=False)
     webhook_allowed_networks: tuple[Network, ...] = ()
+    mail_server: MailServer | None = None
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -76,6 +80,7 @@ def resolve(
         base_url=chosen["base_url"],
         api_key=chosen["api_key"],
         webhook_allowed_networks=_networks(chosen["webhook_allowed_networks"]),
+        mail_server=_mail_server(chosen["smtp_url"], chosen["mail_from"]),
     )
 
 
@@ -114,6 +119,15 @@ def _networks(given: Any) -> tuple[Network, ...]:
         raise WrongUsage(
             f"webhook_allowed_networks: {error}; write networks such as 10.0.0.0/8, 127.0.0.1/32"
         ) from None
+
+
+def _mail_server(url: Any, sender: Any) -> MailServer | None:
+    if url is None:
+        return None
+    try:
+        return parse_server(str(url), None if sender is None else str(sender))
+    except ValueError as error:
+        raise WrongUsage(f"smtp_url: {error}") from None
 
 
 def _port(given: Any) -> int:

@@ -6,11 +6,9 @@ import threading
 from types import FrameType
 from typing import Final
 
-from tallybook.server.worker import Worker
-
 from . import flags, installation, output
 from .output import AsJson
-from .serve import STOP_S_MAX, log_to_stderr
+from .serve import STOP_S_MAX, log_to_stderr, worker_of
 from .settings import load
 
 _POLL_S: Final = 0.5  # signals are handled between two waits
@@ -25,7 +23,7 @@ def worker(
     with installation.held_lock(settings), installation.opened(settings) as db:
         installation.make_ready(db)
         told = threading.Event()
-        at_work = Worker(db, webhook_networks=settings.webhook_allowed_networks)
+        at_work = worker_of(settings, db)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             if told.is_set():

@@ -11,6 +11,7 @@ from typing import Final
 from tallybook.server.identity import service as identity
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.mail.smtp import MailServer
 from tallybook.server.storage import Database, Tx, due, idempotency
 from tallybook.server.storage.due import Due
 from tallybook.server.storage.errors import LeaseLost
@@ -18,6 +19,7 @@ from tallybook.server.webhooks import feed
 from tallybook.server.webhooks.rules.addresses import Network
 from tallybook.server.webhooks.sender import Sender
 
+from .mailing import Mailer
 from .schedule import KINDS, Work
 
 log = logging.getLogger("tallybook.worker")
@@ -75,7 +77,7 @@ def _forget(tx: Tx) -> None:
 
 
 class Worker:
-    """A thread that runs due work, and one that sends webhooks, until they are stopped."""
+    """A thread each that runs due work, sends webhooks and sends mails, until they are stopped."""
 
     def __init__(
         self,
@@ -83,8 +85,10 @@ class Worker:
         *,
         idle_s: float = IDLE_S,
         webhook_networks: Sequence[Network] = (),
+        mail_server: MailServer | None = None,
     ) -> None:
         self._db = db
+        self._mailer = Mailer(db, mail_server)
         self._sender = Sender(db, allowed=webhook_networks)
         self._idle_s = idle_s
         self._stopping = threading.Event()
@@ -94,11 +98,13 @@ class Worker:
         self._thread = threading.Thread(target=self.run, name="tallybook-worker", daemon=True)
         self._thread.start()
         self._sender.start()
+        self._mailer.start()
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Stop after the work at hand."""
         self._stopping.set()
         self._sender.stop(timeout_s)
+        self._mailer.stop(timeout_s)
         if self._thread is not None:
             self._thread.join(timeout_s)
 

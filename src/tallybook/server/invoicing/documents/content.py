@@ -21,6 +21,8 @@ from tallybook.server.kernel.locales import (
     write_short_day,
 )
 
+from .labels import labels_of
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -37,58 +39,63 @@ def content_of(
 ) -> dict[str, Any]:
     """Return texts, in the order in which they stand. Errors: UnknownLocale."""
     language, currency = parse_locale(locale), invoice.currency
+    words = labels_of(language)
 
     def money(amount: Decimal) -> str:
         return write_money(amount, currency, language)
 
-    figures = [("Subtotal", money(invoice.subtotal))]
+    figures = [(words["subtotal"], money(invoice.subtotal))]
     figures += [
         (_tax_name(tax.name, tax.rate, language), money(tax.amount)) for tax in invoice.taxes
     ]
-    figures.append(("Total", money(invoice.total)))
+    figures.append((words["total"], money(invoice.total)))
     if invoice.amount_paid:
-        figures.append(("Paid", money(-invoice.amount_paid)))
+        figures.append((words["paid"], money(-invoice.amount_paid)))
     if invoice.amount_credited:
-        figures.append(("Credited", money(-invoice.amount_credited)))
+        figures.append((words["credited"], money(-invoice.amount_credited)))
     is_draft = invoice.status is InvoiceStatus.DRAFT
     due = invoice.total if is_draft else invoice.amount_due
     return {
         "language": language.language,
         "direction": "rtl" if is_rtl(language) else "ltr",
-        "title": "Invoice",
-        "number": invoice.number or "Draft",
-        "stamp": _stamp(invoice, now),
-        "facts": _facts(invoice, language, zone),
-        "seller": _party(seller),
-        "buyer": _party(buyer),
-        "columns": ["Description", "Quantity", "Unit price", "Amount"],
-        "lines": [_line(line, currency, language, zone) for line in invoice.lines],
+        "title": words["invoice"],
+        "number": invoice.number or words["draft"],
+        "stamp": _stamp(invoice, now, words),
+        "facts": _facts(invoice, language, zone, words),
+        "sold_by": words["from"],
+        "bill_to": words["bill_to"],
+        "seller": _party(seller, words),
+        "buyer": _party(buyer, words),
+        "columns": [words[name] for name in ("description", "quantity", "unit_price", "amount")],
+        "lines": [_line(line, currency, language, zone, words) for line in invoice.lines],
         "figures": [list(figure) for figure in figures],
-        "due": ["Amount due", money(due)],
+        "due": [words["amount_due"], money(due)],
         "notes": invoice.notes or "",
     }
 
 
-def _stamp(invoice: Invoice, now: datetime) -> str:
+def _stamp(invoice: Invoice, now: datetime, words: Mapping[str, str]) -> str:
     late = invoice.due_at is not None and invoice.due_at <= now
     if invoice.status is InvoiceStatus.OPEN:
-        return "Past due" if late else ""
+        return words["past_due"] if late else ""
     names = {
-        InvoiceStatus.DRAFT: "Draft",
-        InvoiceStatus.PAID: "Paid",
-        InvoiceStatus.VOID: "Void",
-        InvoiceStatus.UNCOLLECTIBLE: "Unpaid",
+        InvoiceStatus.DRAFT: "draft",
+        InvoiceStatus.PAID: "paid_stamp",
+        InvoiceStatus.VOID: "void",
+        InvoiceStatus.UNCOLLECTIBLE: "unpaid",
     }
-    return names[invoice.status]
+    return words[names[invoice.status]]
 
 
-def _facts(invoice: Invoice, locale: Locale, zone: ZoneInfo) -> list[list[str]]:
-    facts = [["Issued", write_day(invoice.issue_date, locale)]]
+def _facts(
+    invoice: Invoice, locale: Locale, zone: ZoneInfo, words: Mapping[str, str]
+) -> list[list[str]]:
+    facts = [[words["issued"], write_day(invoice.issue_date, locale)]]
     if invoice.due_date is not None:
-        facts.append(["Due", write_day(invoice.due_date, locale)])
+        facts.append([words["due"], write_day(invoice.due_date, locale)])
     if invoice.period_start is not None and invoice.period_end is not None:
         span = _span(invoice.period_start, invoice.period_end, locale, zone)
-        facts.append(["Period", span])
+        facts.append([words["period"], span])
     return facts
 
 
@@ -99,14 +106,16 @@ def _span(start: datetime, end: datetime, locale: Locale, zone: ZoneInfo) -> str
     return f"{write_short_day(first, locale)} – {write_short_day(last, locale)}"
 
 
-def _line(line: Line, currency: str, locale: Locale, zone: ZoneInfo) -> dict[str, Any]:
+def _line(
+    line: Line, currency: str, locale: Locale, zone: ZoneInfo, words: Mapping[str, str]
+) -> dict[str, Any]:
     details = []
     if line.period_start is not None and line.period_end is not None:
         details.append(_span(line.period_start, line.period_end, locale, zone))
     if line.included_units_used:
-        details.append(f"{write_number(line.included_units_used, locale)} included")
+        details.append(words["included"].format(write_number(line.included_units_used, locale)))
     if line.discount:
-        details.append(f"discount {write_money(line.discount, currency, locale)}")
+        details.append(words["discount"].format(write_money(line.discount, currency, locale)))
     price = "" if line.unit_price is None else write_price(line.unit_price, currency, locale)
     return {
         "description": line.description,
@@ -121,10 +130,10 @@ def _tax_name(name: str, rate: Decimal | None, locale: Locale) -> str:
     return name if rate is None else f"{name} ({write_percent(rate, locale)})"
 
 
-def _party(party: Party) -> Mapping[str, Any]:
+def _party(party: Party, words: Mapping[str, str]) -> Mapping[str, Any]:
     lines = [line.strip() for line in (party.address or "").splitlines() if line.strip()]
     if party.tax_id:
-        lines.append(f"Tax ID {party.tax_id}")
+        lines.append(words["tax_id"].format(party.tax_id))
     if party.email:
         lines.append(party.email)
     return {"name": party.name, "lines": lines}

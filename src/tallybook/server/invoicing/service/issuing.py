@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from tallybook.server.customers import service as customers
 from tallybook.server.identity import service as identity
 from tallybook.server.invoicing.errors import (
     IllegalInvoiceTransition,
@@ -18,6 +19,8 @@ from tallybook.server.invoicing.rules.transitions import touched, transition
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.ledger import service as ledger
+from tallybook.server.mail import service as mail
+from tallybook.server.mail.models import MailKind
 from tallybook.server.storage import Tx, due
 
 from .saving import announce, hold, next_number, save, stop_chasing
@@ -96,7 +99,9 @@ def void(tx: Tx, space: SpaceId, invoice_id: str, *, reason: str, at: datetime) 
 
 
 def send(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
-    """Mark an invoice as sent and tell the world, who may mail it.
+    """Mark an invoice as sent, tell the world, and have it mailed to the customer's address.
+
+    The mail goes out after the commit, where a mail server is set.
 
     Errors: InvoiceNotFound; IllegalInvoiceTransition (a draft or void one).
     """
@@ -107,6 +112,7 @@ def send(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
         )
     after = save(tx, space, before, replace(touched(before, at=at), sent_at=at))
     announce(tx, space, "invoice.sent", after, at=at)
+    _write_to(tx, space, MailKind.INVOICE, after, at=at)
     return after
 
 
@@ -185,6 +191,12 @@ def _past_due(
         attempt=attempt,
         next_attempt_at=next_attempt_at,
     )
+    _write_to(tx, space, MailKind.REMINDER, invoice, at=at)
+
+
+def _write_to(tx: Tx, space: SpaceId, kind: MailKind, invoice: Invoice, *, at: datetime) -> None:
+    customer = customers.get(tx, space, invoice.customer_id)
+    mail.queue(tx, space, kind, customer, invoice.id, at=at)
 
 
 def mark_uncollectible(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:

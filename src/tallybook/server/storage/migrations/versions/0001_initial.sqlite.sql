@@ -1057,3 +1057,22 @@ CREATE TABLE budget_windows (
 );
 
 CREATE INDEX ix_budget_windows_stopped ON budget_windows (space_id, "end") WHERE is_stopped = 1;
+CREATE TABLE mails (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  invoice_id TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  status TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_at BIGINT,
+  last_error TEXT,
+  sent_at BIGINT,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_mails PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_mails_next_at ON mails (next_at);
+
+CREATE INDEX ix_mails_invoice_id ON mails (space_id, invoice_id);
