@@ -1,6 +1,6 @@
 """Costs of events, token buckets, and the bundled list: published examples and properties."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -18,11 +18,13 @@ from tallybook.server.metering.models import (
     Aggregation,
     CostCategory,
     CostType,
+    EarlierCost,
     Meter,
     MeterId,
     MeterKind,
     MeterStatus,
 )
+from tallybook.server.metering.rules.meters import changed, cost_as_of
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -63,6 +65,7 @@ def derived(
         works=works,
         action_type=action_type,
         currency="USD",
+        at=AT,
     )
     return [(one.meter_id, one.amount, one.reason) for one in made]
 
@@ -126,6 +129,7 @@ def test_what_the_caller_says_goes_first() -> None:
         works=[],
         action_type=None,
         currency="USD",
+        at=AT,
     )
     assert (draft.amount, draft.currency, draft.category, draft.source) == (
         Decimal("1.5"),
@@ -144,6 +148,7 @@ def test_a_named_meter_without_a_cost_costs_nothing() -> None:
         works=[SMS],
         action_type=None,
         currency="USD",
+        at=AT,
     )
     assert made == []
 
@@ -259,3 +264,43 @@ def test_what_nobody_lists_is_unknown() -> None:
 )
 def test_providers_have_one_name(name: str, known: str) -> None:
     assert known_as(name) == known
+
+
+def test_a_cost_meter_remembers_what_it_said() -> None:
+    first = meter("sms", cost_per_unit=Decimal(1))
+    second = changed(first, {"cost_per_unit": Decimal(2)}, AT)
+    renamed = changed(second, {"name": "SMS"}, AT + timedelta(days=1))
+    third = changed(
+        renamed,
+        {"cost_type": CostType.VARIABLE, "value_field": "parts", "cost_per_unit": Decimal(3)},
+        AT + timedelta(days=2),
+    )
+    assert third.earlier_costs == (
+        EarlierCost(AT, CostType.FIXED, Decimal(1), None),
+        EarlierCost(AT + timedelta(days=2), CostType.FIXED, Decimal(2), None),
+    )
+    instant = timedelta(microseconds=1)
+    for at, rate in (
+        (datetime(2000, 1, 1, tzinfo=UTC), 1),
+        (AT - instant, 1),
+        (AT, 2),
+        (AT + timedelta(days=2) - instant, 2),
+        (AT + timedelta(days=2), 3),
+    ):
+        assert cost_as_of(third, at).cost_per_unit == rate
+    assert cost_as_of(third, AT).value_field is None
+    at_once = changed(second, {"cost_per_unit": Decimal(5)}, AT)
+    assert at_once.earlier_costs == second.earlier_costs, "it was 2 for no time at all"
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 3)), max_size=8), st.integers(-2, 40))
+def test_an_event_costs_what_was_said_at_its_time(changes: list[tuple[int, int]], day: int) -> None:
+    said, now = meter("sms", cost_per_unit=Decimal(0)), AT
+    history = [(datetime.min.replace(tzinfo=UTC), Decimal(0))]
+    for rate, days in changes:
+        now += timedelta(days=days)
+        said = changed(said, {"cost_per_unit": Decimal(rate)}, now)
+        history.append((now, Decimal(rate)))
+    at = AT + timedelta(days=day)
+    expected = [rate for since, rate in history if since <= at][-1]
+    assert cost_as_of(said, at).cost_per_unit == expected

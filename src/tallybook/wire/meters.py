@@ -53,6 +53,15 @@ class MeterUpdate(Request):
     metadata: Metadata = absent()
 
 
+class EarlierCost(Response):
+    """What a cost meter said of events before `until`."""
+
+    until: Instant
+    cost_type: CostType | str | None = None
+    cost_per_unit: Dec | None = None
+    value_field: str | None = None
+
+
 class Meter(Response):
     """What is measured."""
 
@@ -68,6 +77,8 @@ class Meter(Response):
     cost_type: CostType | str | None = None
     cost_per_unit: Dec | None = None
     category: CostCategory | str | None = None
+    earlier_costs: list[EarlierCost] = Field(default_factory=list)
+    """Of a cost meter that was changed, the oldest first: an event costs what its time said."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
     updated_at: Instant

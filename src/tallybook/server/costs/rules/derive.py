@@ -5,12 +5,14 @@ Source: semantics, choice 19; docs/costs.md#costs-of-events.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from tallybook.server.costs.models import USD, Source
 from tallybook.server.kernel.money import EXACT, UnknownCurrency, minor_units
 from tallybook.server.metering.models import CostCategory, CostType, Meter, MeterStatus
+from tallybook.server.metering.rules.meters import cost_as_of
 from tallybook.wire.decimals import to_decimal
 
 _PLACES: Final = Decimal("1e-12")
@@ -85,8 +87,9 @@ def costs_of(
     works: Sequence[Work],
     action_type: str | None,
     currency: str,
+    at: datetime,
 ) -> list[Draft]:
-    """Return what an event costs. `works` are the actions of its agent.
+    """Return what an event costs at its time. `works` are the actions of its agent.
 
     A given amount is taken as it is; without one, and without a meter named, the cost meters of
     the agent's actions say it. `currency` is the project's, in which cost meters are set.
@@ -112,7 +115,8 @@ def costs_of(
     for work in mine:
         for cost_meter in work.cost_meters:
             if cost_meter.status is not MeterStatus.ARCHIVED:
-                draft = _derived(cost_meter, attributes, quantity, work.action_id, currency)
+                said = cost_as_of(cost_meter, at)
+                draft = _derived(said, attributes, quantity, work.action_id, currency)
                 made.setdefault(cost_meter.id, draft)
     return list(made.values())
 

@@ -29,4 +29,5 @@ def drafts_of(item: Incoming, event: Event, names: Names, currency: str) -> list
         works=works,
         action_type=item.action_type,
         currency=currency,
+        at=event.at,
     )

@@ -57,6 +57,16 @@ class CostCategory(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierCost:
+    """What a cost meter said before it was changed, of events before `until`."""
+
+    until: datetime
+    cost_type: CostType | None
+    cost_per_unit: Decimal | None
+    value_field: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """What is measured. `value_field` of None means an event's own quantity."""
 
@@ -76,3 +86,4 @@ class Meter:
     events_seen: bool  # from the first stored event on, kind, aggregation and key are frozen
     created_at: datetime
     updated_at: datetime
+    earlier_costs: tuple[EarlierCost, ...] = ()  # of cost meters, the oldest first

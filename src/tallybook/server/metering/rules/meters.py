@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from tallybook.server.kernel.errors import FieldError
 from tallybook.server.metering.errors import MeterHasEvents, MeterInvalid
-from tallybook.server.metering.models import CostType, Meter, MeterKind
+from tallybook.server.metering.models import CostType, EarlierCost, Meter, MeterKind
 
 FROZEN: Final = ("kind", "aggregation", "key")  # once events exist
 DEFINITION: Final = ("name", "aggregation", "unit_label", "value_field", "description")
@@ -55,7 +56,37 @@ def changed(meter: Meter, changes: Mapping[str, Any], at: datetime) -> Meter:
             errors=[FieldError(f"/{name}", "frozen", "events were counted") for name in frozen],
         )
     check_meter(after)
-    return replace(after, updated_at=at)
+    return replace(_keeping_costs(meter, after, at), updated_at=at)
+
+
+def _keeping_costs(before: Meter, after: Meter, at: datetime) -> Meter:
+    """Return a changed meter that knows what its events cost until now."""
+    if after.kind is not MeterKind.COST or _cost(before) == _cost(after):
+        return after
+    known = after.earlier_costs
+    if known and known[-1].until >= at:  # in between, it was in force for no time
+        return after
+    return replace(after, earlier_costs=(*known, EarlierCost(at, *_cost(before))))
+
+
+def _cost(meter: Meter) -> tuple[CostType | None, Decimal | None, str | None]:
+    return meter.cost_type, meter.cost_per_unit, meter.value_field
+
+
+def cost_as_of(meter: Meter, at: datetime) -> Meter:
+    """Return a cost meter as it was in force at a time; before the first change, as it was made.
+
+    Source: semantics, Costs; docs/costs.md#costs-of-events.
+    """
+    earlier = next((one for one in meter.earlier_costs if at < one.until), None)
+    if earlier is None:
+        return meter
+    return replace(
+        meter,
+        cost_type=earlier.cost_type,
+        cost_per_unit=earlier.cost_per_unit,
+        value_field=earlier.value_field,
+    )
 
 
 def is_same_definition(meter: Meter, definition: Mapping[str, Any]) -> bool:

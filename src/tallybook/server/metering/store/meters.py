@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
 
+from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.kernel.money import plain
 from tallybook.server.metering.models import (
     Aggregation,
     CostCategory,
     CostType,
+    EarlierCost,
     Meter,
     MeterId,
     MeterKind,
@@ -100,7 +104,16 @@ def _one(tx: Tx, space: SpaceId, chosen: ColumnElement[bool], *, lock: bool) -> 
 
 
 def _to_row(meter: Meter) -> dict[str, Any]:
-    return {**asdict(meter), "events_seen": int(meter.events_seen)}
+    earlier = [
+        {
+            "until": to_micros(one.until),
+            "cost_type": None if one.cost_type is None else one.cost_type.value,
+            "cost_per_unit": None if one.cost_per_unit is None else plain(one.cost_per_unit),
+            "value_field": one.value_field,
+        }
+        for one in meter.earlier_costs
+    ]
+    return {**asdict(meter), "events_seen": int(meter.events_seen), "earlier_costs": earlier}
 
 
 def from_row(row: Mapping[Any, Any]) -> Meter:
@@ -121,4 +134,15 @@ def from_row(row: Mapping[Any, Any]) -> Meter:
         events_seen=bool(row["events_seen"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        earlier_costs=tuple(_earlier(one) for one in row["earlier_costs"]),
+    )
+
+
+def _earlier(one: Mapping[str, Any]) -> EarlierCost:
+    kind, rate = one["cost_type"], one["cost_per_unit"]
+    return EarlierCost(
+        from_micros(one["until"]),
+        None if kind is None else CostType(kind),
+        None if rate is None else Decimal(rate),
+        one["value_field"],
     )

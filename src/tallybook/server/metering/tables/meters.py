@@ -33,6 +33,7 @@ meters = Table(
     Column("events_seen", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("earlier_costs", Document, nullable=False),
     PrimaryKeyConstraint("space_id", "id"),
     UniqueConstraint("space_id", "key"),
     Index("ix_meters_space_id_created_at", "space_id", "created_at", "id"),

@@ -656,6 +656,7 @@ CREATE TABLE meters (
   events_seen INTEGER NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
+  earlier_costs JSONB NOT NULL,
   CONSTRAINT pk_meters PRIMARY KEY (space_id, id),
   CONSTRAINT uq_meters_space_id_key UNIQUE (space_id, key),
   FOREIGN KEY(space_id) REFERENCES spaces (id)
