@@ -16,7 +16,7 @@ def fill(api: TestClient) -> dict[str, str]:
     def post(path: str, body: dict[str, Any], **headers: str) -> Any:
         sent = {"Idempotency-Key": f"{CANARY}-{path}", **headers}
         answer = api.post(path, json=body, headers=sent)
-        assert answer.status_code in (200, 201), (path, answer.text)
+        assert answer.status_code in (200, 201, 202), (path, answer.text)
         return answer.json()
 
     ids = {"customer_external_id": f"{CANARY}-customer", "currency": "USD"}
@@ -53,6 +53,7 @@ def fill(api: TestClient) -> dict[str, str]:
             "amount": "1",
         },
     )["id"]
+    ids["rehearsal_id"] = post(f"/plans/{plan}/rehearsals", {"start": DAY, "end": DAY})["id"]
     agent = post("/agents", {"name": f"{CANARY} agent", "external_id": f"{CANARY}-agent"})
     ids["agent"] = agent["id"]
     ids["action_id"] = post(
@@ -174,6 +175,7 @@ def bodies(ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         },
         "pricing.update_price": {"base_price": "1"},
         "pricing.update_price_of_plan": {"base_price": "1"},
+        "pricing.rehearse": {"start": DAY, "end": DAY, "plan_price_id": ids["price_id"]},
         "pricing.estimate": {"pricing_model": "per_unit", "quantity": "1", "unit_price": "1"},
         "pricing.add_price_to_plan": {
             "market": "global",

@@ -47,6 +47,7 @@ from .model_prices import AsyncModelPrices
 from .payments import AsyncPayments
 from .plans import AsyncPlans
 from .pricing import AsyncPricing
+from .rehearsals import AsyncRehearsals
 from .subscriptions import AsyncSubscriptions
 from .test_clock import AsyncTestClockResource
 from .tracking import AsyncTracking
@@ -169,6 +170,10 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def credit_notes(self) -> AsyncCreditNotes:
         return AsyncCreditNotes(self)
+
+    @cached_property
+    def rehearsals(self) -> AsyncRehearsals:
+        return AsyncRehearsals(self)
 
     @cached_property
     def agents(self) -> AsyncAgents:

@@ -1,6 +1,7 @@
 """Prices of plans, catalogs for a checkout, and estimates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, TypeVar, Unpack
 
@@ -21,15 +22,19 @@ from tallybook.client.types.plans import (
     UnavailablePlan,
     split_terms,
 )
+from tallybook.client.types.subscriptions import MeterOverride
+from tallybook.client.types.subscriptions import meter_overrides as written
 from tallybook.wire import prices as wire
 from tallybook.wire.periods import BillingPeriodInput
 
 from .meter_prices import AsyncMeterPrices
 from .pages import AsyncPage, AsyncPageSource
+from .rehearsals import AsyncRehearsal
 from .resources import AsyncResource
 from .verbs import listing, raw
 
 T = TypeVar("T")
+DayOrInstant = date | datetime | str
 
 
 class AsyncPlanCatalogPage(AsyncPage[T]):
@@ -168,6 +173,44 @@ class AsyncPricing(AsyncResource):
         )
         return await self._write("POST", "/pricing/estimate", Estimate, rest, body)
 
+    async def rehearse(
+        self,
+        plan_price: str | PlanPrice,
+        start: DayOrInstant,
+        end: DayOrInstant,
+        *,
+        market: str | NotGiven = NOT_GIVEN,
+        billing_period: BillingPeriodInput | NotGiven = NOT_GIVEN,
+        base_price: DecimalInput | NotGiven = NOT_GIVEN,
+        meter_overrides: Sequence[MeterOverride] | NotGiven = NOT_GIVEN,
+        customers_of: str | NotGiven = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> AsyncRehearsal:
+        """Rate the real usage of past billing periods on a price; nothing is billed.
+
+        plan_price is a plan price, its id, or a plan, whose default price is taken unless market
+        and billing_period name another. base_price and meter_overrides try what no plan has
+        yet. The periods that began from start to end (a date is inclusive) are compared, of the
+        plan's customers, those of `customers_of`, or, where the plan has none, everybody.
+        Returns a job: `.wait()` gives its result.
+        """
+        if isinstance(plan_price, PlanPrice):
+            plan, price = plan_price.plan_id, plan_price.id
+        else:
+            plan, price = plan_price, None
+        body = given(
+            plan_price_id=NOT_GIVEN if price is None else price,
+            start=start,
+            end=end,
+            market=market,
+            billing_period=billing_period,
+            base_price=decimal(base_price),
+            meter_overrides=written(meter_overrides),
+            customers_of=customers_of,
+        )
+        target = path("plans", plan, "rehearsals")
+        return await self._write("POST", target, AsyncRehearsal, options, body)
+
 
 class AsyncPricingRaw:
     """The verbs of `client.pricing`, each answering an APIResponse."""
@@ -180,3 +223,4 @@ class AsyncPricingRaw:
         self.get_plan_catalog = raw(pricing.get_plan_catalog)
         self.list_plan_catalogs = raw(pricing.list_plan_catalogs)
         self.estimate = raw(pricing.estimate)
+        self.rehearse = raw(pricing.rehearse)

@@ -47,6 +47,7 @@ from .model_prices import ModelPrices
 from .payments import Payments
 from .plans import Plans
 from .pricing import Pricing
+from .rehearsals import Rehearsals
 from .subscriptions import Subscriptions
 from .test_clock import TestClockResource
 from .tracking import Tracking
@@ -169,6 +170,10 @@ class Tallybook(Tracking):
     @cached_property
     def credit_notes(self) -> CreditNotes:
         return CreditNotes(self)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        return Rehearsals(self)
 
     @cached_property
     def agents(self) -> Agents:

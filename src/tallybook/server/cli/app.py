@@ -19,6 +19,7 @@ from . import (
     markets,
     migrate,
     openapi,
+    plans,
     projects,
     serve,
     verify,
@@ -76,6 +77,7 @@ app.command("openapi")(openapi.openapi)
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(markets.app, name="markets")
+app.add_typer(plans.app, name="plans")
 app.add_typer(import_events.app, name="import")
 
 

@@ -86,7 +86,9 @@ def _run(settings: Settings, path: Path, columns: Columns) -> dict[str, Any]:
     with (
         _opened(path) as file,
         SeenLines() as seen,
-        Tallybook(settings.api_key, base_url=_url(settings), max_retries=0, timeout=60) as client,
+        Tallybook(
+            settings.api_key, base_url=server_url(settings), max_retries=0, timeout=60
+        ) as client,
         _progress(path) as reached,
     ):
         if columns.meter.startswith("mtr_"):  # by id or by key, a line's idempotency key is one
@@ -181,7 +183,8 @@ def _progress(path: Path) -> Iterator[Callable[[int], None]]:
         yield lambda end: shown.update(task, completed=end)
 
 
-def _url(settings: Settings) -> str | None:
+def server_url(settings: Settings) -> str | None:
+    """Return where the server is: what was given, else the one that runs on the data directory."""
     from .installation import find_server
 
     server = None if settings.base_url else find_server(settings.home)

@@ -83,3 +83,23 @@ due_work = Table(
     PrimaryKeyConstraint("space_id", "kind", "subject_id"),
     Index("ix_due_work_parked_due_at", "parked", "due_at"),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("params", Document, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("result", Document, nullable=True),
+    Column("error", Text, nullable=True),
+    Column("next_at", Instant, nullable=True),  # in real time; while it is to be run
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant, nullable=True),
+    Index("ix_jobs_next_at", "next_at"),
+    Index("ix_jobs_space_id", "space_id", "created_at", "id"),
+)

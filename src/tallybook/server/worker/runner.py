@@ -19,6 +19,7 @@ from tallybook.server.webhooks import feed
 from tallybook.server.webhooks.rules.addresses import Network
 from tallybook.server.webhooks.sender import Sender
 
+from .jobs import JobRunner
 from .mailing import Mailer
 from .schedule import KINDS, Work
 
@@ -77,7 +78,7 @@ def _forget(tx: Tx) -> None:
 
 
 class Worker:
-    """A thread each that runs due work, sends webhooks and sends mails, until they are stopped."""
+    """A thread each for due work, webhooks, mails and jobs, until they are stopped."""
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Worker:
     ) -> None:
         self._db = db
         self._mailer = Mailer(db, mail_server)
+        self._jobs = JobRunner(db)
         self._sender = Sender(db, allowed=webhook_networks)
         self._idle_s = idle_s
         self._stopping = threading.Event()
@@ -99,12 +101,14 @@ class Worker:
         self._thread.start()
         self._sender.start()
         self._mailer.start()
+        self._jobs.start()
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Stop after the work at hand."""
         self._stopping.set()
         self._sender.stop(timeout_s)
         self._mailer.stop(timeout_s)
+        self._jobs.stop(timeout_s)
         if self._thread is not None:
             self._thread.join(timeout_s)
 

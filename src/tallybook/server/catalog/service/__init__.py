@@ -59,7 +59,7 @@ from .prices import (
     list_prices,
     update_price,
 )
-from .terms import override_terms, sign_terms
+from .terms import offered_terms, override_terms, sign_terms
 from .tiers import add_tier, remove_tier, update_tier
 
 __all__ = [
@@ -107,6 +107,7 @@ __all__ = [
     "list_plans",
     "list_prices",
     "meter_prices_of",
+    "offered_terms",
     "override_terms",
     "page_of_actions",
     "page_of_agents",

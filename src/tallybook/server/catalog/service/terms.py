@@ -15,7 +15,7 @@ from tallybook.server.storage import Tx
 from .charges import charges_of
 from .meter_prices import meter_prices_of
 from .plans import get_plan
-from .prices import choose_price, default_currency, ensure_default_price
+from .prices import choose_price, default_currency, ensure_default_price, get_price
 
 
 def sign_terms(
@@ -48,6 +48,38 @@ def sign_terms(
         meter_prices_of(tx, space, price),
         charges_of(tx, space, signed),
         default_currency=default_currency(tx, space, signed),
+    )
+
+
+def offered_terms(
+    tx: Tx,
+    space: SpaceId,
+    plan: str,
+    *,
+    plan_price_id: str | None = None,
+    market: str | None = None,
+    billing_period: BillingPeriod | None = None,
+) -> Terms:
+    """Return what a plan would cost, whatever its status: nobody signs it. Nothing is written.
+
+    A price stands for its plan, too.
+    Errors: PlanNotFound; PlanPriceNotFound; MarketNotFound; PriceNotConfigured.
+    """
+    if plan.startswith("prc_"):
+        price = get_price(tx, space, plan)
+        found = get_plan(tx, space, price.plan_id)
+    else:
+        found = get_plan(tx, space, plan)
+    if plan_price_id is not None or plan.startswith("prc_"):
+        price = get_price(tx, space, plan_price_id or plan, plan=found, pointer="/plan_price_id")
+    else:
+        price = choose_price(tx, space, found, market=market, billing_period=billing_period)
+    return terms_of(
+        found,
+        price,
+        meter_prices_of(tx, space, price),
+        charges_of(tx, space, found),
+        default_currency=default_currency(tx, space, found),
     )
 
 

@@ -22,6 +22,7 @@ from .issuing import (
 from .paying import apply_payment, reverse_payment
 from .reading import (
     billed_before,
+    billed_for_period,
     billed_versions,
     find_generated,
     get,
@@ -37,6 +38,7 @@ __all__ = [
     "add_line_item",
     "apply_payment",
     "billed_before",
+    "billed_for_period",
     "billed_versions",
     "create_generated",
     "create_manual",

@@ -121,6 +121,11 @@ def billed_before(
     return from_micro_units(micros)
 
 
+def billed_for_period(tx: Tx, space: SpaceId, subscription_id: str, period_number: int) -> Decimal:
+    """Return what invoices say of a period, net of tax; drafts and void ones say nothing."""
+    return from_micro_units(store.sum_of_period(tx, space, subscription_id, period_number))
+
+
 def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
     """Return, by period and meter, the version of the counter that a period was last billed on.
 

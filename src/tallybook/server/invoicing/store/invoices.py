@@ -234,6 +234,23 @@ def sum_billed(
     return int(tx.execute(query).scalar_one())
 
 
+def sum_of_period(tx: Tx, space: SpaceId, subscription_id: str, period_number: int) -> int:
+    """Sum, in micros, all lines of a period on invoices that were issued and not waived."""
+    t = invoice_lines.c
+    aside = (InvoiceStatus.DRAFT.value, InvoiceStatus.VOID.value)
+    query = (
+        select(func.coalesce(func.sum(t.total_micros), 0))
+        .join(invoices, invoices.c.id == t.invoice_id)
+        .where(
+            t.space_id == space,
+            t.subscription_id == subscription_id,
+            t.period_number == period_number,
+            invoices.c.status.not_in(aside),
+        )
+    )
+    return int(tx.execute(query).scalar_one())
+
+
 def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
     """Return, by period and meter, the version of the counter that finalized lines rest on."""
     t = invoice_lines.c

@@ -1077,3 +1077,24 @@ CREATE TABLE mails (
 CREATE INDEX ix_mails_next_at ON mails (next_at);
 
 CREATE INDEX ix_mails_invoice_id ON mails (space_id, invoice_id);
+
+CREATE TABLE jobs (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  params JSON NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  result JSON,
+  error TEXT,
+  next_at BIGINT,
+  attempts INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  finished_at BIGINT,
+  CONSTRAINT pk_jobs PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_jobs_space_id ON jobs (space_id, created_at, id);
+
+CREATE INDEX ix_jobs_next_at ON jobs (next_at);
