@@ -16,6 +16,7 @@ from tallybook.server.access import service as access
 from tallybook.server.access.errors import AccessDenied
 from tallybook.server.customers import service as customers
 from tallybook.server.customers.models import Customer
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.models import Incoming
 from tallybook.server.kernel import clock
@@ -173,3 +174,21 @@ def test_a_hold_settles_once_however_many_try(gate: Gate) -> None:
     done = gate.all_at_once(lambda _: gate.settle(hold, Decimal(4)), 16)
     assert Counter(done) == {"settled": 1, "HoldOver": 15}
     assert gate.used() == 4
+
+
+def test_events_at_once_stay_within_an_enforced_limit(
+    api: TestClient, db: Database, home: Home
+) -> None:
+    desk = Desk(api, db, home.live)
+    sub = desk.sell(included_units="20", overage="deny")
+    switched = {"enforce_at_ingest": True}
+    db.write_now(lambda tx: identity.change_settings(tx, home.project_id, switched))
+    gate = Gate(db, home.live, sub.customer_id)
+
+    def act(number: int) -> int:
+        return int(desk.batch({"quantity": "3", "idempotency_key": f"r{number}"})["accepted"])
+
+    assert sum(gate.all_at_once(act, 16)) == 6
+    assert gate.used() == 18
+    problems = db.read(lambda tx: list(verify.verify_counters(tx, home.live.id)))
+    assert not problems, problems

@@ -127,5 +127,7 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         "grace_days": 0,
         "limit_approaching": "0.8",
         "dunning_days": [1, 3, 5, 7],
+        "wallet_gate": False,
+        "enforce_at_ingest": False,
     }
     assert books.http.get("/projects/prj_none", headers=headers).status_code == 404

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints
 
 from .base import Currency, Dec, Instant, Name, Ref, Request, Response
 
@@ -51,6 +51,8 @@ class ProjectSettingsUpdate(Request):
     grace_days: Annotated[StrictInt, Field(ge=0, le=365)] = _leave()
     limit_approaching: Annotated[Dec, AfterValidator(_share)] = _leave()
     dunning_days: DunningDays = _leave()
+    wallet_gate: StrictBool = _leave()
+    enforce_at_ingest: StrictBool = _leave()
 
 
 class ProjectSettings(Response):
@@ -62,6 +64,10 @@ class ProjectSettings(Response):
     """The share of a limit at which `usage.limit_approaching` comes."""
     dunning_days: list[int]
     """How many days after an invoice fell due it is tried again; after the last it is given up."""
+    wallet_gate: bool
+    """Whether a check is denied whose price, with the usage not yet invoiced, the wallets lack."""
+    enforce_at_ingest: bool
+    """Whether events that would go past a limit that denies overage are refused."""
 
 
 class Project(Response):

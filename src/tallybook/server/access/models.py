@@ -12,7 +12,12 @@ from tallybook.server.ingest.models import Quota
 from tallybook.server.kernel.money import ZERO
 from tallybook.server.metering.models import Aggregation, CounterKey
 from tallybook.server.rating.models import LimitType, Overage, QuotaWindow
-from tallybook.server.subscriptions.models import Subscription, Timeline, TimelinePeriod
+from tallybook.server.subscriptions.models import (
+    PeriodUsage,
+    Subscription,
+    Timeline,
+    TimelinePeriod,
+)
 from tallybook.server.wallets.models import Balance
 
 HOLD_PREFIX: Final = "hld"
@@ -84,6 +89,31 @@ class WalletGate:
 
     price: Decimal  # of the quantity asked for and of the usage not yet invoiced
     available: Decimal  # in the wallets
+
+
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """A subscription's period whose usage is not invoiced yet."""
+
+    subscription_id: str
+    currency: str
+    usage: PeriodUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a meter's figure would be with the quantity asked for, in its quota window now."""
+
+    subscription_id: str
+    period_start: datetime
+    meter_id: str
+    figure: Decimal
+    included_units: Decimal
+    is_begun: bool  # whether the window has usage already
+
+    def is_in(self, part: Unbilled) -> bool:
+        is_its = self.subscription_id == part.subscription_id
+        return is_its and self.period_start == part.usage.start
 
 
 @dataclass(frozen=True, slots=True)

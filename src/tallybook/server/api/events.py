@@ -16,6 +16,7 @@ from tallybook.server.identity.rules import api_keys
 from tallybook.server.ingest import views
 from tallybook.server.ingest.errors import (
     BackfillNeedsFullKey,
+    LimitReached,
     MalformedJson,
     NoMeter,
     TimestampOutOfRange,
@@ -125,6 +126,7 @@ def strict_refusal(verdict: Verdict, meter: str | None, agent: str | None) -> Re
         "subscription_not_found": SubscriptionNotFound,
         "meter_ambiguous": NoMeter,
         "value_missing": ValueMissing,
+        "limit_reached": LimitReached,
         "timestamp_out_of_range": TimestampOutOfRange,
     }
     code, detail = verdict.code or "invalid", verdict.detail or ""

@@ -28,7 +28,6 @@ from .renew import catch_up, place_usage, schedule_next, settle_draft
 from .rules.change import change_lines, proration_of
 from .rules.lines import opening_lines, usage_lines
 from .take_payment import pay_invoice
-from .usage import read_usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,7 @@ def _cost(
     )
     old = terms_of(tx, space, sub, whole)
     found = subscriptions.timelines(tx, space.id, [sub.customer_id])
-    usage = read_usage(tx, space, sub, closed, old, found.get(sub.customer_id, []))
+    usage = subscriptions.read_usage(tx, space, sub, closed, old, found.get(sub.customer_id, []))
     by_subject = usage_lines(sub, closed, usage)
     used = [line for lines in by_subject.values() for line in lines]
     source = prepaid(tx, space.id, sub, whole, old, with_drafts=with_drafts)

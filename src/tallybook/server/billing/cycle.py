@@ -28,7 +28,6 @@ from tallybook.server.subscriptions.models import Period, Subscription, Timeline
 from tallybook.server.wallets import service as wallets
 
 from .rules.lines import Subject, adjustment_lines, opening_lines, usage_lines
-from .usage import counter_versions, read_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,9 @@ def work_out_bill(tx: Tx, space: Space, sub: Subscription, cycle: Cycle) -> Bill
 def _usage(
     tx: Tx, space: Space, sub: Subscription, period: Period, timelines: Sequence[Timeline]
 ) -> list[NewLine]:
-    usage = read_usage(tx, space, sub, period, terms_of(tx, space, sub, period), timelines)
+    usage = subscriptions.read_usage(
+        tx, space, sub, period, terms_of(tx, space, sub, period), timelines
+    )
     by_subject = usage_lines(sub, period, usage)
     return [line for lines in by_subject.values() for line in lines]
 
@@ -109,7 +110,7 @@ def adjustments(
         for period in reversed(subscriptions.list_periods(tx, space.id, sub.id))
         if period.number < before and period.is_closed and not period.is_trial
     }
-    counted = counter_versions(tx, space.id, sub, periods)
+    counted = subscriptions.counter_versions(tx, space.id, sub, periods)
     if not any(counted.values()):
         return lines  # nothing is metered
     billed_on = invoicing.billed_versions(tx, space.id, subscription_id=sub.id)
@@ -120,7 +121,7 @@ def adjustments(
         invoice = _invoice_that_billed(tx, space, sub, period)
         if invoice is not None and invoice.status is InvoiceStatus.DRAFT:
             continue  # its own invoice is not final yet, and takes the usage in
-        usage = read_usage(tx, space, sub, period, terms, timelines)
+        usage = subscriptions.read_usage(tx, space, sub, period, terms, timelines)
         subjects = [Subject(one.terms.meter_id) for one in usage.meters]
         subjects += [Subject(c.charge.meter_id or "", c.charge.id) for c in usage.charges]
         before_now = {

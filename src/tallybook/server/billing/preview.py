@@ -16,7 +16,6 @@ from tallybook.server.subscriptions.models import Period, Subscription
 from .cycle import adjustments, never_negative, taxes_of, terms_of
 from .errors import SeveralCurrencies
 from .rules.lines import usage_lines
-from .usage import read_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,9 @@ def preview(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None
 def _lines(tx: Tx, space: Space, sub: Subscription, period: Period) -> list[NewLine]:
     found = subscriptions.timelines(tx, space.id, [sub.customer_id])
     timelines = found.get(sub.customer_id, [])
-    usage = read_usage(tx, space, sub, period, terms_of(tx, space, sub, period), timelines)
+    usage = subscriptions.read_usage(
+        tx, space, sub, period, terms_of(tx, space, sub, period), timelines
+    )
     lines = [line for part in usage_lines(sub, period, usage).values() for line in part]
     lines += adjustments(tx, space, sub, timelines, before=period.number)
     return list(never_negative(sub, lines, None).lines)

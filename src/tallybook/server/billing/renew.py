@@ -11,7 +11,13 @@ from tallybook.server.invoicing.models import Invoice, InvoiceStatus, InvoiceTyp
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx, due
 from tallybook.server.subscriptions import service as subscriptions
-from tallybook.server.subscriptions.models import Action, Period, Status, Subscription
+from tallybook.server.subscriptions.models import (
+    USAGE_GRACE,
+    Action,
+    Period,
+    Status,
+    Subscription,
+)
 
 from .collect import finalize_and_collect
 from .cycle import Cycle, credit_rest, draft, terms_of, work_out_bill
@@ -22,7 +28,6 @@ PERIOD_END: Final = "subscription.period_end"
 RESUME: Final = "subscription.resume"
 FINALIZE: Final = "subscription.finalize_cycle"
 ADJUST: Final = "subscription.adjust_ended"
-USAGE_GRACE: Final = timedelta(hours=1)  # semantics, choice 13
 ADJUST_EVERY: Final = timedelta(days=1)
 ADJUST_FOR: Final = timedelta(days=36)  # events come up to 35 days late
 TRIAL_NOTICE: Final = timedelta(days=3)

@@ -50,6 +50,19 @@ def set_switches(
         str | None,
         typer.Option(help="Days after an invoice fell due to try it again: 1,3,5,7; none: never."),
     ] = None,
+    wallet_gate: Annotated[
+        bool | None,
+        typer.Option(
+            "--wallet-gate/--no-wallet-gate", help="Deny what the customer's wallets cannot pay."
+        ),
+    ] = None,
+    enforce_at_ingest: Annotated[
+        bool | None,
+        typer.Option(
+            "--enforce-at-ingest/--no-enforce-at-ingest",
+            help="Refuse events past a limit that denies overage.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     database: Database = None,
     as_json: AsJson = False,
@@ -61,6 +74,8 @@ def set_switches(
         "grace_days": grace_days,
         "limit_approaching": limit_approaching,
         "dunning_days": _days(dunning_days),
+        "wallet_gate": wallet_gate,
+        "enforce_at_ingest": enforce_at_ingest,
     }
     given = {name: value for name, value in switches.items() if value is not None}
     settings = load(data_dir=data_dir, database_url=database)

@@ -28,6 +28,8 @@ class Settings:
     grace_days: int = 0  # that a past due subscription still gives access
     limit_approaching: Decimal = Decimal("0.8")  # of a limit, where `usage.limit_approaching` comes
 
+    wallet_gate: bool = False  # a check whose price exceeds the wallets is denied
+    enforce_at_ingest: bool = False  # an event past a limit that denies overage is refused
     dunning_days: tuple[int, ...] = (1, 3, 5, 7)  # after an invoice fell due: one more try each
 
     @property

@@ -16,7 +16,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.models import TimelinePeriod
 
 from . import counting
-from .models import Incoming, Refused, Verdict
+from .models import Counted, Incoming, Refused, Verdict
 from .names import load_names
 from .rules.costs import drafts_of
 from .rules.enrich import Names, Placed, enrich
@@ -47,6 +47,7 @@ class Arrival:
     received_at: datetime  # real time
     backfill: bool = False
     strict: bool = False  # what cannot be placed is refused instead of kept unmatched
+    is_decided: bool = False  # it may be used: limits were asked, or it has been used already
 
 
 def admit(
@@ -63,29 +64,49 @@ def admit(
     taken = _taken_while_unknown(tx, space.id, incoming, names)
     new = [row for row in rows if _key_of(row) not in taken]
     fresh = events.insert_new(tx, space.id, new)
-    counted = [
-        item.counted
-        for item in placed
-        if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
-    ]
+    counted = _counted(placed, fresh)
+    kept_out: set[Key] = set()
+    if space.settings.enforce_at_ingest and not (arrival.backfill or arrival.is_decided):
+        refused = counting.refuse(tx, space.id, counted)
+        kept_out = {_key_of(row) for row in rows if row.position in refused}
+        events.remove(tx, space.id, sorted(refused))  # their keys are free again
+        fresh -= refused
+        counted = _counted(placed, fresh)
     near = space.settings.limit_approaching
     over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
     record_costs(tx, space, items, placed, fresh, names, arrival.now)
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
-    repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys()
+    repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys() - kept_out
     first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
     verdicts = [
         _refusal(item)
         if isinstance(item, Refused)
         else _taken(item.event, item.event.position in over_limit)
         if item.event.position in fresh
+        else _past_limit(item.event)
+        if _key_of(item.event) in kept_out
         else _repeat(item.event, first[_key_of(item.event)])
         for item in placed
     ]
     if not arrival.strict:
         return verdicts  # a batch's answer does not show its events
     return _with_names(tx, space.id, verdicts, names)
+
+
+def _counted(placed: Sequence[Placed | Refused], fresh: Collection[int]) -> list[Counted]:
+    return [
+        item.counted
+        for item in placed
+        if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
+    ]
+
+
+def _past_limit(event: Event) -> Verdict:
+    detail = "It would go past the limit, which the project has enforced as events come in."
+    return Verdict(
+        "rejected", event.idempotency_key, code="limit_reached", detail=detail, pointer="/quantity"
+    )
 
 
 def _place(

@@ -16,6 +16,7 @@ from tallybook.server.storage import Tx, due, outbox
 from . import views
 from .models import WINDOW_END, Counted, Crossing, CrossingKind
 from .rules.count import APPROACHING, count
+from .rules.enforce import is_limited, refused
 
 
 def add(
@@ -32,8 +33,7 @@ def add(
     """
     if not counted:
         return set()
-    keys = {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
-    before = counters.lock(tx, space, keys)
+    before = counters.lock(tx, space, _touched(counted))
     counts = count(
         counted,
         before,
@@ -46,6 +46,28 @@ def add(
     for crossing in counts.crossings:
         announce(tx, space, crossing, now)
     return counts.over_limit
+
+
+def _touched(counted: Sequence[Counted]) -> set[CounterKey]:
+    return {c.counter for c in counted} | {c.quota.counter for c in counted if c.quota}
+
+
+def refuse(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> set[int]:
+    """Return the positions of the events that would go past a limit that denies overage."""
+    limited = [event for event in counted if is_limited(event)]
+    if not limited:
+        return set()
+    # All that the events touch, as counting them does: everybody locks in one order.
+    before = counters.lock(tx, space, _touched(counted))
+    members: dict[CounterKey, set[str]] = {}
+    for event in limited:
+        if event.member is not None and event.quota is not None:
+            members.setdefault(event.quota.counter, set()).add(event.member)
+    known = {
+        key: frozenset(counters.find_members(tx, space, key, sorted(named)))
+        for key, named in members.items()
+    }
+    return refused(limited, before, earlier=_earlier(tx, space, limited), members=known)
 
 
 def _earlier(tx: Tx, space: SpaceId, counted: Sequence[Counted]) -> dict[CounterKey, Decimal]:

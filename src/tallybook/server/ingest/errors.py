@@ -33,6 +33,12 @@ class ValueMissing(InvalidInput):
     code = "value_missing"
 
 
+class LimitReached(InvalidInput):
+    """The usage would go past the customer's limit: {detail}"""
+
+    code = "limit_reached"
+
+
 class NoMeter(InvalidInput):
     """The event names no meter, and its agent's actions do not give exactly one."""
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from tallybook.server.billing.usage import read_usage
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.money import quantize_money
 from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Tally
@@ -83,7 +82,7 @@ def _windows(
 ) -> tuple[WindowUsage, ...]:
     sub = subscriptions.get(tx, space.id, paying.timeline.id)
     period = subscriptions.get_period(tx, space.id, sub.id, paying.period.number)
-    used = read_usage(tx, space, sub, period, paying.period.terms, lines)
+    used = subscriptions.read_usage(tx, space, sub, period, paying.period.terms, lines)
     return next(
         meter.windows for meter in used.meters if meter.terms.meter_id == paying.meter.meter_id
     )

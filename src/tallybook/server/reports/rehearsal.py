@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from tallybook.server.billing.models import ChargeUsage, MeterUsage, PeriodUsage
 from tallybook.server.billing.rules.lines import opening_lines, usage_lines
 from tallybook.server.catalog.models import ChargeTerms, ChargeType, MeterTerms, Terms
 from tallybook.server.customers import service as customers
@@ -28,7 +27,13 @@ from tallybook.server.rating.models import LimitType, QuotaWindow, WindowUsage
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest
 from tallybook.server.subscriptions import service as subscriptions
-from tallybook.server.subscriptions.models import Period, Subscription
+from tallybook.server.subscriptions.models import (
+    ChargeUsage,
+    MeterUsage,
+    Period,
+    PeriodUsage,
+    Subscription,
+)
 from tallybook.server.subscriptions.rules.proration import prorate_units
 
 KIND: Final = "rehearsal"

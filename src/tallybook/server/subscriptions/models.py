@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
 
-from tallybook.server.catalog.models import MeterOverride, Terms
+from tallybook.server.catalog.models import ChargeTerms, MeterOverride, MeterTerms, Terms
 from tallybook.server.kernel.periods import BillingPeriod, Span
+from tallybook.server.rating.models import WindowUsage
+
+USAGE_GRACE: Final = timedelta(hours=1)
+"""How long the invoice of a closed period waits for late usage (semantics, choice 13)."""
 
 SUBSCRIPTION_PREFIX: Final = "sub"
 CONTRACT_PREFIX: Final = "ctr"
@@ -312,3 +316,33 @@ class Timeline:
 
     def find_period(self, at: datetime) -> TimelinePeriod | None:
         return next((period for period in reversed(self.periods) if period.contains(at)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterUsage:
+    """The usage of one priced meter in one period."""
+
+    terms: MeterTerms
+    windows: tuple[WindowUsage, ...]  # by quota window; one where the price has one a period
+    quantity: Decimal
+    counter_version: int  # of the period's counter; 0: nothing was counted
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeUsage:
+    """What a usage_based or seat_based charge goes by in one period."""
+
+    charge: ChargeTerms
+    quantity: Decimal
+    counter_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodUsage:
+    """Everything that is owed in arrears for one period."""
+
+    number: int
+    start: datetime
+    end: datetime
+    meters: tuple[MeterUsage, ...]
+    charges: tuple[ChargeUsage, ...]

@@ -136,7 +136,7 @@ def settle_hold(
             attributes_text=json_text(attributes),
             metadata_text=json_text(metadata),
         )
-        arrival = Arrival(now=now, received_at=received_at, strict=True)
+        arrival = Arrival(now=now, received_at=received_at, strict=True, is_decided=True)
         (verdict,) = admit(tx, space, [item], arrival)
         if verdict.event is not None:
             hold = replace(hold, event_id=verdict.event.id)

@@ -87,7 +87,7 @@ def check_and_record(
     decision = decide(_added(tx, space.id, entitlement, item))
     if not decision.is_allowed and not is_repeated:
         return Recorded(decision)
-    arrival = Arrival(now=now, received_at=received_at, strict=True)
+    arrival = Arrival(now=now, received_at=received_at, strict=True, is_decided=True)
     (verdict,) = admit(tx, space, [item], arrival)
     if entitlement is not None:
         usage = load_usage(tx, space.id, [entitlement], now)

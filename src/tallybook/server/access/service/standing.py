@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tallybook.server.access import store
-from tallybook.server.access.models import Decision, Entitlement, Reason
+from tallybook.server.access.models import Ask, Decision, Entitlement, Reason
 from tallybook.server.access.rules.decide import decide
 from tallybook.server.access.rules.entitle import find_entitlement, reset_of
 from tallybook.server.access.rules.holds import total
@@ -138,16 +138,32 @@ def decision_on(
 ) -> Decision:
     """Return the decision on a quantity of a feature."""
     used = used_after = ZERO
+    ask: Ask | None = None
     if entitlement is not None and entitlement.feature in usage:
         counted = usage[entitlement.feature]
         used = counted.used(entitlement.aggregation)
         used_after = counted.used_after(entitlement.aggregation, quantity, at)
+        ask = _ask(entitlement, counted, used_after)
     reason = decide(
         entitlement,
         is_customer_suspended=customer.status is CustomerStatus.SUSPENDED,
         hindrance=hindrance,
         used_after=used_after,
         is_over_budget=gates.is_over_budget(entitlement),
+        wallet_gate=gates.wallet_gate(entitlement, ask),
     )
     shown = feature if entitlement is None else entitlement.feature
     return Decision(reason, shown, entitlement, used, reset_of(entitlement), now)
+
+
+def _ask(entitlement: Entitlement, counted: Usage, used_after: Decimal) -> Ask | None:
+    if entitlement.meter_id is None:
+        return None
+    return Ask(
+        subscription_id=entitlement.timeline.id,
+        period_start=entitlement.period.start,
+        meter_id=entitlement.meter_id,
+        figure=EXACT.subtract(used_after, counted.earlier),
+        included_units=entitlement.included_units,
+        is_begun=bool(counted.tally.version),
+    )

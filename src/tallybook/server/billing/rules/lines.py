@@ -7,14 +7,19 @@ from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from tallybook.server.billing.models import ChargeUsage, MeterUsage, PeriodUsage
 from tallybook.server.catalog.models import ChargeTerms, ChargeType, Terms
 from tallybook.server.invoicing.models import SOURCE_CHARGE, LineKind, NewLine
 from tallybook.server.kernel.money import EXACT, ZERO, plain, quantize_money
 from tallybook.server.kernel.periods import BillingPeriod, add_periods, period_index
 from tallybook.server.rating.models import RatedUsage
 from tallybook.server.rating.rules.pipeline import rate_usage
-from tallybook.server.subscriptions.models import Period, Subscription
+from tallybook.server.subscriptions.models import (
+    ChargeUsage,
+    MeterUsage,
+    Period,
+    PeriodUsage,
+    Subscription,
+)
 
 SOURCE_PLAN_PRICE: Final = "plan_price"
 SOURCE_METER_PRICE: Final = "meter_price"

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Column, Select, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import Column, Select, bindparam, delete, func, literal, select, tuple_, update
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
@@ -123,6 +123,14 @@ def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
     with tx.driver.cursor() as cursor:
         cursor.execute(_INSERT_POSTGRES, [list(column) for column in zip(*values, strict=True)])
         return {row[0] for row in cursor.fetchall()}
+
+
+def remove(tx: Tx, space: SpaceId, positions: Sequence[int]) -> None:
+    """Take back rows of this transaction, and with them their keys."""
+    t = events.c
+    for start in range(0, len(positions), _CHUNK):
+        chunk = positions[start : start + _CHUNK]
+        tx.execute(delete(events).where(t.space_id == space, t.position.in_(chunk)))
 
 
 def find_by_keys(

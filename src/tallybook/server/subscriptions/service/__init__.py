@@ -40,6 +40,7 @@ from .plan_changes import (
     withdraw_scheduled_terms,
 )
 from .signing import negotiate, sign
+from .usage import counter_versions, read_usage
 
 __all__ = [
     "Changed",
@@ -51,6 +52,7 @@ __all__ = [
     "apply",
     "change_terms",
     "close_period",
+    "counter_versions",
     "create",
     "get",
     "get_agreement",
@@ -67,6 +69,7 @@ __all__ = [
     "negotiate",
     "open_next_period",
     "open_period",
+    "read_usage",
     "require_changeable",
     "require_free",
     "resume",

@@ -18,11 +18,16 @@ from tallybook.server.rating.models import (
     WindowUsage,
 )
 from tallybook.server.storage import Tx
-from tallybook.server.subscriptions.models import Period, Subscription, Timeline
+from tallybook.server.subscriptions.models import (
+    ChargeUsage,
+    MeterUsage,
+    Period,
+    PeriodUsage,
+    Subscription,
+    Timeline,
+)
 from tallybook.server.subscriptions.rules.proration import prorate_units
 from tallybook.server.subscriptions.rules.resolve import find_paying
-
-from .models import ChargeUsage, MeterUsage, PeriodUsage
 
 _INSTANT = timedelta(microseconds=1)
 
