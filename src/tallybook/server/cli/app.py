@@ -12,6 +12,8 @@ from tallybook import APIStatusError, TallybookError
 from tallybook.server.kernel.errors import Refusal
 
 from . import (
+    budgets,
+    costs,
     demo,
     doctor,
     import_events,
@@ -20,6 +22,7 @@ from . import (
     migrate,
     openapi,
     plans,
+    prices,
     projects,
     serve,
     verify,
@@ -78,6 +81,9 @@ app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(markets.app, name="markets")
 app.add_typer(plans.app, name="plans")
+app.add_typer(budgets.app, name="budgets")
+app.add_typer(costs.app, name="costs")
+app.add_typer(prices.app, name="prices")
 app.add_typer(import_events.app, name="import")
 
 
