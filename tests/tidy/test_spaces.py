@@ -33,6 +33,7 @@ WITHOUT_SPACE = {
     "server/webhooks/store.py": {
         "list_enabled": "takes the spaces of the messages that are published",
         "due_endpoints": "the sender goes over all spaces",
+        "release_all": "the sender that was killed went over all spaces",
         "forget": "what is too old goes, in all spaces",
     },
     "server/mail/store.py": {

@@ -108,6 +108,17 @@ def claim(
     return claimed
 
 
+def take_over(tx: Tx) -> None:
+    """Free what the worker before us had begun; only where there is one at a time.
+
+    Work that failed keeps its pause.
+    """
+    t = due_work.c
+    begun = (t.lease_until.is_not(None), t.last_error.is_(None))
+    freed = {"lease_until": None, "fence": t.fence + 1}
+    tx.execute(update(due_work).where(*begun).values(freed))
+
+
 def finish(tx: Tx, work: Due) -> None:
     """Remove the work in the transaction of its effect, before the effect schedules more.
 

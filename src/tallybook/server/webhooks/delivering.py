@@ -57,6 +57,11 @@ def claim(
     return claimed
 
 
+def take_over(tx: Tx) -> None:
+    """Free what the sender before us had begun; only where there is one at a time."""
+    store.release_all(tx)
+
+
 def settle(tx: Tx, work: Claimed, outcome: Outcome, *, chance: float, now: datetime) -> bool:
     """Write how an attempt ended; tell whether its lease still held."""
     space, tries = work.space, work.tries + 1

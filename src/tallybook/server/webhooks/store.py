@@ -159,6 +159,13 @@ def claim(
     return claimed
 
 
+def release_all(tx: Tx) -> None:
+    """Free what is leased: whoever posted it is no more. Its outcome would not count either."""
+    d = webhook_deliveries.c
+    freed = {"lease_until": None, "fence": d.fence + 1}
+    tx.execute(update(webhook_deliveries).where(d.lease_until.is_not(None)).values(freed))
+
+
 def settle(
     tx: Tx, space: SpaceId, delivery_id: str, *, fence: int, changes: Mapping[str, Any]
 ) -> bool:

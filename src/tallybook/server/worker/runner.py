@@ -15,7 +15,7 @@ from tallybook.server.mail.smtp import MailServer
 from tallybook.server.storage import Database, Tx, due, idempotency
 from tallybook.server.storage.due import Due
 from tallybook.server.storage.errors import LeaseLost
-from tallybook.server.webhooks import feed
+from tallybook.server.webhooks import delivering, feed
 from tallybook.server.webhooks.rules.addresses import Network
 from tallybook.server.webhooks.sender import Sender
 
@@ -77,6 +77,11 @@ def _forget(tx: Tx) -> None:
     feed.forget(tx, now=clock.now())
 
 
+def _take_over(tx: Tx) -> None:
+    due.take_over(tx)
+    delivering.take_over(tx)
+
+
 class Worker:
     """A thread each for due work, webhooks, mails and jobs, until they are stopped."""
 
@@ -97,6 +102,8 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        if self._db.is_sqlite:  # its lock is ours: who had leases was killed
+            self._db.write_now(_take_over)
         self._thread = threading.Thread(target=self.run, name="tallybook-worker", daemon=True)
         self._thread.start()
         self._sender.start()
