@@ -1,118 +1,182 @@
-"""`python -m bench`: durable ingest with exact dedup, over HTTP, beside the storage's own limit."""
+"""`python -m bench`: what the server does, beside the limits measured in the same run.
+
+    python -m bench [sqlite] [postgres] [access] [--scale PERCENT] [--json]
+
+Ratios matter, figures are this machine's: the load generator runs on it, too. Every answer counted
+came after a durable commit, with exact deduplication, authentication and counters on.
+"""
 
 import argparse
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Final
 
-from tallybook import Tallybook
+from .limits import copy_rate, insert_rate
+from .load import Load, make_bodies, make_events, make_singles, send
+from .servers import Server, postgres, serving, uvicorn
 
-from .limits import insert_rate
-from .load import CUSTOMERS, METER, make_bodies, make_events, send
-
-SIZES = ((1, 20_000), (100, 200_000), (1000, 300_000))  # events a request, events in all
+Row = dict[str, Any]
 
 
-class Server:
-    """A server process on a data directory of its own."""
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
-    def __init__(self, directory: Path, *, space: str = "live") -> None:
-        command = [sys.executable, "-m", "tallybook", "serve", "--port", "0"]
-        environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory)}
-        self.process = subprocess.Popen(
-            [*command, "--data-dir", str(directory)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-            start_new_session=True,
+
+def _row(what: str, load: Load, *, beside: str, limit: float, must: float) -> Row:
+    return {
+        "what": what,
+        "per_s": round(load.rate),
+        "beside": beside,
+        "limit_per_s": round(limit),
+        "ratio": round(load.rate / limit, 2),
+        "must": must,
+        "p50_ms": round(load.p50 * 1000, 1),
+        "p99_ms": round(load.p99 * 1000, 1),
+    }
+
+
+def _batches(server: Server, count: int, size: int) -> tuple[list[dict[str, str]], Load, Load]:
+    """Send fresh events in batches, and all of them again."""
+    events = list(make_events(count))
+    bodies = make_bodies(events, size)
+    load = send(server.url, server.key, bodies, events=len(events))
+    again = send(server.url, server.key, bodies, events=len(events))
+    assert load.accepted == len(events), load
+    assert again.duplicates == len(events), again
+    return events, load, again
+
+
+def _singles(server: Server, count: int) -> tuple[list[dict[str, str]], Load]:
+    events = list(make_events(count))
+    path = "/api/v1/events"
+    load = send(server.url, server.key, make_singles(events), events=len(events), path=path)
+    assert load.accepted == len(events), load
+    return events, load
+
+
+def sqlite(scale: float) -> Iterator[Row]:
+    """Ingest on the embedded database, beside bare inserts of the same rows."""
+    with tempfile.TemporaryDirectory() as scratch, serving() as server:
+        for size, usual in ((100, 150_000), (1000, 200_000)):
+            _say(f"sqlite: batches of {size}")
+            events, load, again = _batches(server, int(usual * scale), size)
+            limit = insert_rate(Path(scratch) / f"{size}.db", events, size)
+            bare = "bare executemany, FULL"
+            yield _row(f"sqlite, batches of {size}", load, beside=bare, limit=limit, must=0.6)
+            fresh = "the same, fresh"
+            yield _row(
+                f"sqlite, only duplicates, {size}", again, beside=fresh, limit=load.rate, must=1.0
+            )
+        _say("sqlite: single events")
+        events, load = _singles(server, int(15_000 * scale))
+        limit = insert_rate(Path(scratch) / "1.db", events, 1)
+        yield _row(
+            "sqlite, single events", load, beside="one-row commits, FULL", limit=limit, must=0.5
         )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().split()[-1]
-        made = subprocess.run(
-            [sys.executable, "-m", "tallybook", "projects", "create", "Bench", "--json"],
-            check=True,
-            capture_output=True,
-            text=True,
-            env=environment,
+        yield {"what": "memory of the server (peak), MB", "value": round(server.memory_mb())}
+
+
+def on_postgres(scale: float) -> Iterator[Row]:
+    """Ingest on PostgreSQL, beside COPY and beside the server that one writes first."""
+    import psycopg
+
+    with postgres() as url, psycopg.connect(url, autocommit=True) as admin:
+        naive_url = url.replace("postgresql://", "postgresql+asyncpg://")
+        with serving(url) as server:
+            count = int(150_000 * scale)
+            _say("postgres: batches of 1000")
+            wal = _one(admin, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
+            size_before = _one(admin, "SELECT pg_total_relation_size('events')")
+            events = list(make_events(count))
+            bodies = make_bodies(events, 1000)
+            load = send(server.url, server.key, bodies, events=count)
+            wal = _one(admin, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn") - wal
+            disk = _one(admin, "SELECT pg_total_relation_size('events')") - size_before
+            again = send(server.url, server.key, bodies, events=count)
+            assert (load.accepted, again.duplicates) == (count, count), (load, again)
+            limit = copy_rate(url, events, 1000)
+            beside = "COPY, INSERT … SELECT"
+            yield _row("postgres, batches of 1000", load, beside=beside, limit=limit, must=0.7)
+            yield _row(
+                "postgres, only duplicates, 1000",
+                again,
+                beside="the same, fresh",
+                limit=load.rate,
+                must=1.0,
+            )
+            yield {"what": "WAL of an event, bytes", "value": round(wal / count), "must": 800}
+            yield {"what": "disk of an event, bytes", "value": round(disk / count), "must": 450}
+            _say("postgres: single events")
+            events, load = _singles(server, int(10_000 * scale))
+        with uvicorn("bench.naive:app", BENCH_DATABASE_URL=naive_url) as naive:
+            bodies = make_singles(list(make_events(int(5_000 * scale))))
+            simple = send(naive, "", bodies, events=len(bodies), path="/events")
+        yield _row(
+            "postgres, single events",
+            load,
+            beside="naive FastAPI, asyncpg",
+            limit=simple.rate,
+            must=5.0,
         )
-        self.key: str = json.loads(made.stdout)[f"{space}_key"]
-
-    def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status")
-        if not status.exists():
-            return 0.0
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
 
 
-def prepare(url: str, key: str) -> None:
-    with Tallybook(key, base_url=url) as client:
-        client.meters.create(name="Tokens", key=METER, aggregation="sum")
-        plan = client.plans.create(name="Pro", key="pro")
-        client.plans.meter_prices.create(
-            plan.id, meter=METER, pricing_model="per_unit", unit_price="0.000003"
-        )
-        for number in range(CUSTOMERS):
-            customer = client.customers.create(name=f"c{number}", external_id=f"c{number}")
-            client.subscriptions.create(customer_id=customer.id, plan="pro")
+def access(scale: float) -> Iterator[Row]:
+    """Checks, beside what HTTP itself costs; alone, and while usage comes in."""
+    count = int(20_000 * scale)
+    body = json.dumps({"customer_external_id": "c1", "feature": "tokens"}).encode()
+    with uvicorn("bench.hello:app") as hello:
+        _say("access: bare ASGI hello")
+        bare = send(hello, "", [body] * count, events=count, path="/")
+    with serving() as server:
+        _say("access: checks")
+        _batches(server, int(20_000 * scale), 1000)
+        path = "/api/v1/access/check"
+        load = send(server.url, server.key, [body] * count, events=count, path=path)
+        beside = "bare ASGI hello"
+        yield _row("access.check", load, beside=beside, limit=bare.rate, must=0.2)
+
+
+def _one(admin: Any, query: str) -> int:
+    return int(admin.execute(query).fetchone()[0])
+
+
+ROWS: Final[Mapping[str, Callable[[float], Iterator[Row]]]] = {
+    "sqlite": sqlite,
+    "postgres": on_postgres,
+    "access": access,
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)} [all]")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--scale", type=int, default=100, help="percent of the usual number")
     given = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as temporary:
-        server = Server(Path(temporary) / "data")
-        try:
-            prepare(server.url, server.key)
-            for size, usual in SIZES:
-                events = list(make_events(usual * given.scale // 100))
-                bodies = make_bodies(events, size)
-                limit = insert_rate(Path(temporary) / f"limit{size}.db", events, size)
-                load = send(server.url, server.key, bodies, events=len(events))
-                again = send(server.url, server.key, bodies, events=len(events))
-                assert load.accepted == len(events), load
-                assert again.duplicates == len(events), again
-                rows.append(
-                    {
-                        "batch": size,
-                        "events_per_s": round(load.rate),
-                        "limit_per_s": round(limit),
-                        "ratio": round(load.rate / limit, 2),
-                        "duplicates_per_s": round(again.rate),
-                        "p50_ms": round(load.p50 * 1000, 1),
-                        "p99_ms": round(load.p99 * 1000, 1),
-                    }
-                )
-                print(f"batches of {size} done", file=sys.stderr)
-            memory = round(server.memory_mb())
-        finally:
-            server.stop()
+    if unknown := [name for name in given.rows if name not in ROWS]:
+        parser.error(f"there is no row {unknown[0]}: choose from {', '.join(ROWS)}")
+    found: list[Row] = []
+    for name in given.rows or ROWS:
+        for row in ROWS[name](given.scale / 100):
+            found.append(row)
+            _say(json.dumps(row))
     if given.json:
-        print(json.dumps({"ingest": rows, "memory_mb": memory}))
+        print(json.dumps(found))
         return 0
-    print(
-        "Ingest over HTTP (durable, exact dedup, counters; 16 connections, client on this machine)"
-    )
-    print("limit: bare executemany of the same rows, same unique key, synchronous=FULL\n")
-    heads = ("batch", "events/s", "limit/s", "ratio", "dup/s", "p50", "p99")
-    print("{:>6} {:>9} {:>9} {:>6} {:>8} {:>7} {:>7}".format(*heads))
-    for row in rows:
-        print(
-            f"{row['batch']:>6} {row['events_per_s']:>9} {row['limit_per_s']:>9} {row['ratio']:>6}"
-            f" {row['duplicates_per_s']:>8} {row['p50_ms']:>5}ms {row['p99_ms']:>5}ms"
-        )
-    print(f"\nmemory of the server (peak): {memory} MB")
+    print("16 connections, client on this machine; ratio: to the limit beside it, of this run\n")
+    form = "{:<34} {:>9} {:>7} {:>5}  {:<24} {:>9} {:>8} {:>8}"
+    print(form.format("what", "per s", "ratio", "must", "beside", "per s", "p50 ms", "p99 ms"))
+    for row in found:
+        if "value" in row:
+            print(f"{row['what']:<34} {row['value']:>9} {'':>7} {row.get('must', ''):>5}")
+            continue
+        names = ("what", "per_s", "ratio", "must", "beside", "limit_per_s", "p50_ms", "p99_ms")
+        print(form.format(*(row[name] for name in names)))
     return 0
 
 

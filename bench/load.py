@@ -47,11 +47,23 @@ def make_events(count: int) -> Iterator[dict[str, str]]:
         }
 
 
+def make_singles(events: Sequence[dict[str, str]]) -> list[bytes]:
+    return [json.dumps(event, separators=(",", ":")).encode() for event in events]
+
+
 def make_bodies(events: Sequence[dict[str, str]], size: int) -> list[bytes]:
     return [
         json.dumps({"events": events[start : start + size]}, separators=(",", ":")).encode()
         for start in range(0, len(events), size)
     ]
+
+
+def _counts(answer: bytes, content: bytes) -> tuple[int, int]:
+    """Return what was stored and what was known already, of a batch or of a single request."""
+    if b'"results"' in content:
+        parsed = json.loads(content[: content.index(b'"results"')].rstrip(b",") + b"}")
+        return parsed["accepted"], parsed["duplicates"]
+    return (0, 1) if b"idempotent-replayed" in answer.lower() else (1, 0)
 
 
 async def _connection(
@@ -67,27 +79,26 @@ async def _connection(
         began = time.perf_counter()
         writer.write(head + str(len(body)).encode() + b"\r\n\r\n" + body)
         answer = await reader.readuntil(b"\r\n\r\n")
-        if b" 200 " not in answer[:16]:
+        if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
             raise RuntimeError(answer.decode())
         length = int(answer.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         content = await reader.readexactly(length)
         times.append(time.perf_counter() - began)
-        counted = content[: content.index(b'"results"')]
-        parsed = json.loads(counted.rstrip(b",") + b"}")
-        accepted += parsed["accepted"]
-        duplicates += parsed["duplicates"]
+        stored, known = _counts(answer, content)
+        accepted += stored
+        duplicates += known
     writer.close()
     return accepted, duplicates
 
 
 async def _run(
-    host: str, port: int, key: str, bodies: list[bytes], connections: int
+    host: str, port: int, key: str, bodies: list[bytes], connections: int, path: str
 ) -> tuple[float, list[float], int, int]:
     queue: asyncio.Queue[bytes] = asyncio.Queue()
     for body in bodies:
         queue.put_nowait(body)
     head = (
-        f"POST /api/v1/events/batch HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
         "Content-Type: application/json\r\nContent-Length: "
     ).encode()
     times: list[float] = []
@@ -99,11 +110,19 @@ async def _run(
     return seconds, times, sum(a for a, _ in made), sum(d for _, d in made)
 
 
-def send(url: str, key: str, bodies: list[bytes], *, events: int, connections: int = 16) -> Load:
+def send(
+    url: str,
+    key: str,
+    bodies: list[bytes],
+    *,
+    events: int,
+    connections: int = 16,
+    path: str = "/api/v1/events/batch",
+) -> Load:
     """Send the bodies over some connections; return what came of it."""
     host, port = url.removeprefix("http://").split(":")
     seconds, times, accepted, duplicates = asyncio.run(
-        _run(host, int(port), key, bodies, connections)
+        _run(host, int(port), key, bodies, connections, path)
     )
     times.sort()
     return Load(

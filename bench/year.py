@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tallybook import Tallybook
 
-from .__main__ import Server
+from .servers import Server
 
 MONTHS = 12
 AT_ONCE = 8

@@ -39,6 +39,7 @@ def with_figures(invoice: Invoice, figures: Figures) -> Invoice:
         tax_total=figures.tax_total,
         total=figures.total,
         amount_paid=zero + invoice.amount_paid,
+        amount_credited=zero + invoice.amount_credited,
     )
 
 
