@@ -18,7 +18,7 @@ from .base import (
     Response,
 )
 
-BudgetKind: TypeAlias = Literal["cost"]
+BudgetKind: TypeAlias = Literal["cost", "revenue"]
 BudgetPeriod: TypeAlias = Literal[
     "daily", "weekly", "monthly", "quarterly", "semi_annual", "annual", "lifetime"
 ]
@@ -48,7 +48,8 @@ _DEFAULT = ["0.5", "0.8", "1"]
 class BudgetCreate(Request):
     """An amount that a customer's, an agent's, or with neither the project's work may come to.
 
-    It counts costs in its currency by their time, from the period on in which it is made.
+    `cost` counts costs in its currency by their time, from the period on in which it is made;
+    `revenue` the charges for usage of a customer or of all, as it is counted from now on.
     """
 
     name: Name
@@ -74,6 +75,8 @@ class BudgetCreate(Request):
         of_customer = self.customer_id is not None or self.customer_external_id is not None
         if of_customer and self.agent is not None:
             raise ValueError("a budget is of a customer, of an agent, or of the project")
+        if self.kind == "revenue" and self.agent is not None:
+            raise ValueError("revenue is of a customer or of the project, not of an agent")
         return self
 
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId, new_id
-from tallybook.server.kernel.money import ZERO, minor_units
+from tallybook.server.kernel.money import EXACT, ZERO, minor_units
 from tallybook.server.kernel.periods import Span
 from tallybook.server.storage import Tx, due
 from tallybook.server.storage.pages import PageRequest, Rows
@@ -82,6 +83,9 @@ def create(
     )
     budget_store.save(tx, space.id, budget)
     tx.notes.pop("budgets", None)
+    _watch(tx, space.id)
+    if kind is BudgetKind.REVENUE:  # it counts from now on
+        return Standing(budget, current_window(tx, space, budget, now))
     sums = {(budget.id, window): _spent(tx, space.id, budget, window)}
     ahead = store.scan(tx, space.id, Span(window.end, ALL_TIME.end), **_scope(budget))
     sums |= spend([budget], ((None, cost) for cost in ahead), space.zone)
@@ -90,6 +94,11 @@ def create(
         counted = replace(made[budget.id, span.start], spent=spent)
         conclude(tx, space, budget, counted, now, was_stopped=False)
     return Standing(budget, current_window(tx, space, budget, now))
+
+
+def _watch(tx: Tx, space: SpaceId) -> None:
+    kinds = {budget.kind for budget in budget_store.list_all(tx, space)}
+    identity.watch_revenue(tx, space, BudgetKind.REVENUE in kinds)
 
 
 def _scope(budget: Budget) -> dict[str, Any]:
@@ -165,6 +174,7 @@ def remove(tx: Tx, space: Space, budget_id: str, *, now: datetime) -> None:
     if found.budget.customer_id is not None:  # else the others are yet to be told
         due.cancel(tx, space.id, kind=BUDGET_ACCESS, subject_id=budget_id)
     budget_store.remove(tx, space.id, budget_id)
+    _watch(tx, space.id)
     tx.notes.pop("budgets", None)
 
 
@@ -184,6 +194,10 @@ def verify(tx: Tx, space: Space) -> list[tuple[str, datetime, Decimal, Decimal]]
         (budget_id, window.start): amount
         for (budget_id, window), amount in spend(known, rows, space.zone).items()
     }
+    by_id = {budget.id: budget for budget in known}
+    for budget_id, at, amount in budget_store.list_entries(tx, space.id):
+        key = (budget_id, window_of(by_id[budget_id].period, at, space.zone).start)
+        recounted[key] = EXACT.add(recounted.get(key, ZERO), amount)
     stored = {(w.budget_id, w.start): w.spent for w in budget_store.list_windows(tx, space.id)}
     keys = sorted(stored.keys() | recounted.keys())
     pairs = [(key, stored.get(key, ZERO), recounted.get(key, ZERO)) for key in keys]

@@ -10,13 +10,13 @@ from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import EXACT
+from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.kernel.periods import Span
 from tallybook.server.storage import Tx, due, outbox
 from tallybook.server.storage.pages import PageRequest
 
 from . import views
-from .models import ALL_TIME, BUDGET_ACCESS, Budget, BudgetWindow
+from .models import ALL_TIME, BUDGET_ACCESS, Budget, BudgetKind, BudgetWindow
 from .rules.budgets import Change, Outcome, settle, spend, window_of
 from .store import budgets as budget_store
 
@@ -32,6 +32,43 @@ def count(tx: Tx, space: Space, changes: Sequence[Change], now: datetime) -> Non
     """
     budgets = _budgets(tx, space.id) if changes else {}
     sums = spend(list(budgets.values()), changes, space.zone) if budgets else {}
+    _add(tx, space, budgets, sums, now)
+
+
+def count_revenue(
+    tx: Tx, space: Space, changes: Mapping[tuple[str, str], Decimal], now: datetime
+) -> None:
+    """Count what usage has brought, by (customer, currency), into the budgets of revenue.
+
+    It counts in the period in which it is counted; what is taken back lowers that one.
+    """
+    budgets = {
+        budget.id: budget
+        for budget in _budgets(tx, space.id).values()
+        if budget.kind is BudgetKind.REVENUE
+    }
+    sums: dict[tuple[str, Span], Decimal] = {}
+    entries = []
+    for (customer_id, currency), amount in sorted(changes.items()):
+        for budget in budgets.values():
+            is_its = budget.customer_id in (None, customer_id) and budget.currency == currency
+            if amount and is_its:
+                key = (budget.id, window_of(budget.period, now, space.zone))
+                sums[key] = EXACT.add(sums.get(key, ZERO), amount)
+                entry = {"budget_id": budget.id, "at": now, "customer_id": customer_id}
+                entries.append({**entry, "amount": amount})
+    if entries:
+        budget_store.add_entries(tx, space.id, entries)
+    _add(tx, space, budgets, sums, now)
+
+
+def _add(
+    tx: Tx,
+    space: Space,
+    budgets: Mapping[str, Budget],
+    sums: Mapping[tuple[str, Span], Decimal],
+    now: datetime,
+) -> None:
     if not sums:
         return
     found = budget_store.windows(tx, space.id, sums.keys(), lock=True)

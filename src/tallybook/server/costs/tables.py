@@ -119,3 +119,16 @@ budget_windows = Table(
         postgresql_where=_IS_STOPPED,
     ),
 )
+
+budget_entries = Table(
+    "budget_entries",
+    metadata,
+    Column("space_id", Integer, ForeignKey("spaces.id"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("budget_id", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("amount", Exact, nullable=False),
+    PrimaryKeyConstraint("space_id", "id"),
+    Index("ix_budget_entries_budget", "space_id", "budget_id", "at"),
+)

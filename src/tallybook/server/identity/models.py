@@ -58,6 +58,7 @@ class Space:
     timezone: str
     default_currency: str
     settings: Settings = Settings()
+    watches_revenue: bool = False  # whether a budget of revenue is set
 
     def now(self, real_now: datetime) -> datetime:
         return real_now if self.clock_at is None else self.clock_at

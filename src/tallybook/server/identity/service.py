@@ -135,3 +135,8 @@ def check_clock(space: Space, to: datetime, *, now: datetime, is_empty: bool) ->
 def set_clock(tx: Tx, space: SpaceId, to: datetime) -> None:
     """Set a test space's clock; what falls due up to then is the caller's to run."""
     store.set_clock(tx, space, to)
+
+
+def watch_revenue(tx: Tx, space: SpaceId, value: bool) -> None:
+    """Say whether a space has a budget of revenue: only then is it counted as usage comes in."""
+    store.set_watches_revenue(tx, space, value)

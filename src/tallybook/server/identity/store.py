@@ -19,6 +19,7 @@ _SPACE_COLUMNS = (
     spaces.c.project_id,
     spaces.c.mode,
     spaces.c.clock_at,
+    spaces.c.watches_revenue,
     projects.c.timezone,
     projects.c.default_currency,
     projects.c.settings,
@@ -87,6 +88,10 @@ def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:
 
 def set_clock(tx: Tx, space: SpaceId, at: datetime) -> None:
     tx.execute(update(spaces).where(spaces.c.id == space).values(clock_at=at))
+
+
+def set_watches_revenue(tx: Tx, space: SpaceId, value: bool) -> None:
+    tx.execute(update(spaces).where(spaces.c.id == space).values(watches_revenue=int(value)))
 
 
 def add_key(tx: Tx, key: ApiKey, *, digest: bytes) -> None:
@@ -163,6 +168,7 @@ def _space(row: Mapping[Any, Any]) -> Space:
         row["timezone"],
         row["default_currency"],
         settings.from_json(row["settings"]),
+        bool(row["watches_revenue"]),
     )
 
 

@@ -22,6 +22,7 @@ spaces = Table(
     Column("project_id", Text, ForeignKey("projects.id"), nullable=False),
     Column("mode", Text, nullable=False),
     Column("clock_at", Instant, nullable=True),
+    Column("watches_revenue", Integer, nullable=False, server_default="0"),
     UniqueConstraint("project_id", "mode"),
 )
 

@@ -16,6 +16,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.models import TimelinePeriod
 
 from . import counting
+from .accrual import booked, touched_by
 from .models import Counted, Incoming, Refused, Verdict
 from .names import load_names
 from .rules.costs import drafts_of
@@ -73,7 +74,9 @@ def admit(
         fresh -= refused
         counted = _counted(placed, fresh)
     near = space.settings.limit_approaching
-    over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
+    touched = touched_by(counted) if space.watches_revenue else ()
+    with booked(tx, space, names.timelines, touched, arrival.now):
+        over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
     record_costs(tx, space, items, placed, fresh, names, arrival.now)
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])

@@ -19,6 +19,7 @@ from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.models import Timeline
 
 from . import counting
+from .accrual import booked, touched_since
 from .models import Counted
 from .rules.count import count, crossings_of
 from .rules.enrich import counted, place_of
@@ -38,6 +39,21 @@ def recount(tx: Tx, space: Space, customer_id: str, *, since: datetime, now: dat
     events.hold_customers(tx, space.id, {customer_id})
     lines = subscriptions.timelines(tx, space.id, {customer_id})[customer_id]
     starts = {line.id: start for line in lines if (start := _touched(line, since)) is not None}
+    touched = touched_since(lines, starts) if space.watches_revenue else ()
+    with booked(tx, space, {customer_id: lines}, touched, now):
+        return _recount(tx, space, customer_id, lines, starts, since=since, now=now)
+
+
+def _recount(
+    tx: Tx,
+    space: Space,
+    customer_id: str,
+    lines: Sequence[Timeline],
+    starts: Mapping[str, datetime],
+    *,
+    since: datetime,
+    now: datetime,
+) -> int:
     state = _Recount(tx, space.id, starts, space.settings.limit_approaching)
     moved = []
     span = Span(min([since, *starts.values()]), _FAR)

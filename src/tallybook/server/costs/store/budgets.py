@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, text, tuple_, update
 
 from tallybook.server.costs.models import Budget, BudgetKind, BudgetPeriod, BudgetWindow
-from tallybook.server.costs.tables import budget_windows, budgets
-from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.costs.tables import budget_entries, budget_windows, budgets
+from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.kernel.money import plain
 from tallybook.server.kernel.periods import Span
 from tallybook.server.storage import Tx
@@ -38,7 +38,8 @@ def save(tx: Tx, space: SpaceId, budget: Budget) -> None:
 
 
 def remove(tx: Tx, space: SpaceId, budget_id: str) -> None:
-    w, t = budget_windows.c, budgets.c
+    w, t, e = budget_windows.c, budgets.c, budget_entries.c
+    tx.execute(delete(budget_entries).where(e.space_id == space, e.budget_id == budget_id))
     tx.execute(delete(budget_windows).where(w.space_id == space, w.budget_id == budget_id))
     tx.execute(delete(budgets).where(t.space_id == space, t.id == budget_id))
 
@@ -62,6 +63,19 @@ def list_page(tx: Tx, space: SpaceId, page: PageRequest, **filters: Any) -> Rows
         if value is not None:
             query = query.where(t[name] == value)
     return fetch(tx, query, page, key=t.id, sorts={"created_at": t.created_at})
+
+
+def add_entries(tx: Tx, space: SpaceId, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what usage has brought: budget_id, at, customer_id, amount."""
+    rows = [{"space_id": space, "id": new_id("bde"), **entry} for entry in entries]
+    tx.execute(insert(budget_entries), rows)
+
+
+def list_entries(tx: Tx, space: SpaceId) -> Iterator[tuple[str, datetime, Decimal]]:
+    """Return (budget, time, amount) of all that usage has brought."""
+    e = budget_entries.c
+    query = select(e.budget_id, e.at, e.amount).where(e.space_id == space)
+    return (tuple(row) for row in tx.execute(query.order_by(e.id)))
 
 
 def list_stopping(tx: Tx, space: SpaceId, customer_id: str, now: datetime) -> list[Budget]:

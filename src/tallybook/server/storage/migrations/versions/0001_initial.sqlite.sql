@@ -401,6 +401,7 @@ CREATE TABLE spaces (
   project_id TEXT NOT NULL,
   mode TEXT NOT NULL,
   clock_at BIGINT,
+  watches_revenue INTEGER DEFAULT '0' NOT NULL,
   CONSTRAINT pk_spaces PRIMARY KEY (id),
   CONSTRAINT uq_spaces_project_id_mode UNIQUE (project_id, mode),
   FOREIGN KEY(project_id) REFERENCES projects (id)
@@ -1098,3 +1099,16 @@ CREATE TABLE jobs (
 CREATE INDEX ix_jobs_space_id ON jobs (space_id, created_at, id);
 
 CREATE INDEX ix_jobs_next_at ON jobs (next_at);
+
+CREATE TABLE budget_entries (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  budget_id TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  customer_id TEXT NOT NULL,
+  amount TEXT NOT NULL,
+  CONSTRAINT pk_budget_entries PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_budget_entries_budget ON budget_entries (space_id, budget_id, at);
