@@ -97,8 +97,13 @@ def create(
 
 
 def _watch(tx: Tx, space: SpaceId) -> None:
-    kinds = {budget.kind for budget in budget_store.list_all(tx, space)}
-    identity.watch_revenue(tx, space, BudgetKind.REVENUE in kinds)
+    known = budget_store.list_all(tx, space)
+    identity.note_budgets(
+        tx,
+        space,
+        watches_revenue=any(budget.kind is BudgetKind.REVENUE for budget in known),
+        has_hard_stops=any(budget.hard_stop for budget in known),
+    )
 
 
 def _scope(budget: Budget) -> dict[str, Any]:
@@ -158,6 +163,7 @@ def update(
         given["thresholds"] = tuple(given["thresholds"])
     after = replace(before, **given)
     budget_store.save(tx, space.id, after)
+    _watch(tx, space.id)
     tx.notes.pop("budgets", None)
     for window in list(budget_store.list_windows(tx, space.id, budget_id=budget_id)):
         again = rearmed(after, window)
@@ -178,9 +184,11 @@ def remove(tx: Tx, space: Space, budget_id: str, *, now: datetime) -> None:
     tx.notes.pop("budgets", None)
 
 
-def stops(tx: Tx, space: SpaceId, customer_id: str, *, now: datetime) -> Stops:
-    """Return which budgets deny a customer access now: one query, of a small index."""
-    return stops_of(budget_store.list_stopping(tx, space, customer_id, now))
+def stops(tx: Tx, space: Space, customer_id: str, *, now: datetime) -> Stops:
+    """Return which budgets deny a customer access now; without hard stops, without a query."""
+    if not space.has_hard_stops:
+        return Stops()
+    return stops_of(budget_store.list_stopping(tx, space.id, customer_id, now))
 
 
 def verify(tx: Tx, space: Space) -> list[tuple[str, datetime, Decimal, Decimal]]:

@@ -59,6 +59,7 @@ class Space:
     default_currency: str
     settings: Settings = Settings()
     watches_revenue: bool = False  # whether a budget of revenue is set
+    has_hard_stops: bool = False  # whether a budget with a hard stop is
 
     def now(self, real_now: datetime) -> datetime:
         return real_now if self.clock_at is None else self.clock_at

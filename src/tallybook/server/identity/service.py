@@ -137,6 +137,6 @@ def set_clock(tx: Tx, space: SpaceId, to: datetime) -> None:
     store.set_clock(tx, space, to)
 
 
-def watch_revenue(tx: Tx, space: SpaceId, value: bool) -> None:
-    """Say whether a space has a budget of revenue: only then is it counted as usage comes in."""
-    store.set_watches_revenue(tx, space, value)
+def note_budgets(tx: Tx, space: SpaceId, *, watches_revenue: bool, has_hard_stops: bool) -> None:
+    """Say which kinds of budgets a space has, so that those without pay nothing for them."""
+    store.set_budgets(tx, space, watches_revenue=watches_revenue, has_hard_stops=has_hard_stops)

@@ -20,6 +20,7 @@ _SPACE_COLUMNS = (
     spaces.c.mode,
     spaces.c.clock_at,
     spaces.c.watches_revenue,
+    spaces.c.has_hard_stops,
     projects.c.timezone,
     projects.c.default_currency,
     projects.c.settings,
@@ -90,8 +91,9 @@ def set_clock(tx: Tx, space: SpaceId, at: datetime) -> None:
     tx.execute(update(spaces).where(spaces.c.id == space).values(clock_at=at))
 
 
-def set_watches_revenue(tx: Tx, space: SpaceId, value: bool) -> None:
-    tx.execute(update(spaces).where(spaces.c.id == space).values(watches_revenue=int(value)))
+def set_budgets(tx: Tx, space: SpaceId, *, watches_revenue: bool, has_hard_stops: bool) -> None:
+    flags = {"watches_revenue": int(watches_revenue), "has_hard_stops": int(has_hard_stops)}
+    tx.execute(update(spaces).where(spaces.c.id == space).values(flags))
 
 
 def add_key(tx: Tx, key: ApiKey, *, digest: bytes) -> None:
@@ -169,6 +171,7 @@ def _space(row: Mapping[Any, Any]) -> Space:
         row["default_currency"],
         settings.from_json(row["settings"]),
         bool(row["watches_revenue"]),
+        bool(row["has_hard_stops"]),
     )
 
 

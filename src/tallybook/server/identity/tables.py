@@ -23,6 +23,7 @@ spaces = Table(
     Column("mode", Text, nullable=False),
     Column("clock_at", Instant, nullable=True),
     Column("watches_revenue", Integer, nullable=False, server_default="0"),
+    Column("has_hard_stops", Integer, nullable=False, server_default="0"),
     UniqueConstraint("project_id", "mode"),
 )
 

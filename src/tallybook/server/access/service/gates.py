@@ -52,7 +52,7 @@ def load_gates(
 
     `agent` is whose work it is, by either name; one that is not known makes no difference.
     """
-    stops = budgets.stops(tx, space.id, customer.id, now=now)
+    stops = budgets.stops(tx, space, customer.id, now=now)
     gates = Gates(stops)
     if stops.agent_ids:
         found = None if agent is None else catalog.find_agent(tx, space.id, agent)

@@ -404,6 +404,7 @@ CREATE TABLE spaces (
   mode TEXT NOT NULL,
   clock_at BIGINT,
   watches_revenue INTEGER DEFAULT '0' NOT NULL,
+  has_hard_stops INTEGER DEFAULT '0' NOT NULL,
   CONSTRAINT pk_spaces PRIMARY KEY (id),
   CONSTRAINT uq_spaces_project_id_mode UNIQUE (project_id, mode),
   FOREIGN KEY(project_id) REFERENCES projects (id)
