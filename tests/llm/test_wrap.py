@@ -152,6 +152,16 @@ def test_embeddings(gpt: openai.OpenAI, sink: Sink) -> None:
     assert "response_id" not in sink.only
 
 
+def test_embeddings_may_be_left_to_traces(vendors: Vendors, sink: Sink) -> None:
+    with openai.OpenAI(api_key="k", base_url=f"{vendors.url}/v1", max_retries=0) as client:
+        tallybook.wrap(client, tallybook=sink, embeddings=False)
+        client.embeddings.create(model="text-embedding-3-small", input="x")
+        client.with_options(timeout=5).embeddings.create(model="text-embedding-3-small", input="x")
+        assert sink.told == []
+        client.chat.completions.create(**ASK)
+    assert len(sink.told) == 1
+
+
 def test_raw_answers_and_changed_clients(gpt: openai.OpenAI, sink: Sink) -> None:
     raw = gpt.chat.completions.with_raw_response.create(**ASK)
     assert raw.parse().choices[0].message.content == "Hello world"

@@ -47,13 +47,20 @@ class CostSink(Protocol):
     def track_cost(self, **cost: Any) -> None: ...
 
 
-def wrap(client: C, *, tallybook: CostSink | None = None, provider: str | None = None) -> C:
+def wrap(
+    client: C,
+    *,
+    tallybook: CostSink | None = None,
+    provider: str | None = None,
+    embeddings: bool = True,
+) -> C:
     """Let a client of `openai` or `anthropic` tell what its calls cost; return the same client.
 
     Blocking and asyncio clients, plain and streamed calls, chat, responses, messages and
     embeddings. Costs go to `tallybook`, else to a client made from the environment, with what
     `attribute` says at the time of the call. `provider` names another vendor with the same API;
     without it, it is the library's. A stream that breaks off is told with its usage unknown.
+    With `embeddings=False` these are left to traces: having no id, they would count twice.
     Errors: TypeError (neither of these libraries); ConfigurationError.
     """
     library = type(client).__module__.partition(".")[0]
@@ -70,13 +77,15 @@ def wrap(client: C, *, tallybook: CostSink | None = None, provider: str | None =
         )
     meter = _Meter(name, library, tallybook or _default_sink())
     for place, verbs in places.items():
+        if place == "embeddings" and not embeddings:
+            continue
         resource = _find(client, place)
         for verb in verbs:
             _replace(resource, verb, meter.metered)
         if place in _STREAM_MANAGERS and library == "anthropic":
             _replace(resource, "stream", meter.managed)
     for copier in ("with_options", "copy"):
-        _replace(client, copier, lambda make: _rewrapping(make, meter.sink, provider))
+        _replace(client, copier, lambda make: _rewrapping(make, meter.sink, provider, embeddings))
     object.__setattr__(client, _MARK, True)
     return client
 
@@ -114,10 +123,11 @@ def _replace(owner: Any, name: str, change: Callable[[Any], Any]) -> None:
         object.__setattr__(owner, name, change(original))
 
 
-def _rewrapping(make: Any, sink: CostSink, provider: str | None) -> Any:
+def _rewrapping(make: Any, sink: CostSink, provider: str | None, embeddings: bool) -> Any:
     @wraps(make)
     def again(*args: Any, **kwargs: Any) -> Any:
-        return wrap(make(*args, **kwargs), tallybook=sink, provider=provider)
+        made = make(*args, **kwargs)
+        return wrap(made, tallybook=sink, provider=provider, embeddings=embeddings)
 
     return again
 
