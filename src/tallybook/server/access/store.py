@@ -1,6 +1,5 @@
 """The SQL of holds."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -37,17 +36,14 @@ def save(tx: Tx, space: SpaceId, hold: Hold) -> None:
 
 def held(
     tx: Tx, space: SpaceId, features: Collection[tuple[str, str]], at: datetime
-) -> dict[tuple[str, str], list[Decimal]]:
-    """Return the quantities held at a time, by (subscription, meter)."""
-    found: defaultdict[tuple[str, str], list[Decimal]] = defaultdict(list)
+) -> list[tuple[str, str, Decimal, datetime]]:
+    """Return what is held of these at a time: subscription, meter, quantity, and until when."""
     t = holds.c
     wanted = tuple_(t.subscription_id, t.meter_id).in_(sorted(features))
-    query = select(t.subscription_id, t.meter_id, t.quantity).where(
+    query = select(t.subscription_id, t.meter_id, t.quantity, t.expires_at).where(
         t.space_id == space, t.status == HoldStatus.HELD.value, t.expires_at > at, wanted
     )
-    for row in tx.execute(query) if features else ():
-        found[row.subscription_id, row.meter_id].append(row.quantity)
-    return found
+    return [tuple(row) for row in tx.execute(query)]
 
 
 def _to_row(hold: Hold) -> dict[str, Any]:

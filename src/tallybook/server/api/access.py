@@ -1,6 +1,11 @@
 """Access over HTTP: checks, check-and-record, and a customer's state."""
 
-from fastapi import APIRouter, Response
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from tallybook.server.access import service as access
 from tallybook.server.access import views
@@ -10,55 +15,93 @@ from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Scope
+from tallybook.server.ingest.errors import MalformedJson
 from tallybook.server.ingest.models import Incoming
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.ids import uuid7_hex
-from tallybook.server.storage import Tx
+from tallybook.server.storage import Database, Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import access as wire
 
-from .bodies import StrictRoute
-from .calls import Anyone, Read, ReadCall, idempotency_key, json_response, require_scope
-from .events import strict_refusal
+from .bodies import StrictRoute, parse_json, read_body
+from .calls import (
+    Anyone,
+    Read,
+    ReadCall,
+    bearer,
+    call_of,
+    idempotency_key,
+    json_response,
+    require_scope,
+)
+from .events import RawRoute, handled_by, strict_refusal
 from .paths import PathCustomer
 from .problems import responses
 
 router = APIRouter(tags=["access"], route_class=StrictRoute)
+raw_router = APIRouter(tags=["access"], route_class=RawRoute)
+"""Checks come often: their handler reads the request itself."""
 
 
-@router.post(
+async def _check(request: Request) -> Response:
+    """Answer a check by one read: on the embedded database here, for it is done at once."""
+    bearer(request)
+    content = await read_body(request)
+    if "json" not in request.headers.get("content-type", "json"):
+        raise MalformedJson(reason="the Content-Type must be application/json")
+    try:
+        body = wire.AccessCheck.model_validate(parse_json(content) if content else None)
+    except ValidationError as error:
+        raise RequestValidationError(_in_body(error)) from None
+    db: Database = request.app.state.db
+    if body.record:
+        return await run_in_threadpool(_record, body, request)
+    if db.is_sqlite:
+        return json_response(db.read(lambda tx: _decide(tx, body, request)), 200)
+    return json_response(
+        await run_in_threadpool(db.read, lambda tx: _decide(tx, body, request)), 200
+    )
+
+
+def _in_body(error: ValidationError) -> list[Any]:
+    """Return what is wrong as the framework has it: all of it lies in the body."""
+    return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+
+
+def _decide(tx: Tx, body: wire.AccessCheck, request: Request) -> bytes:
+    call = call_of(tx, request)
+    require_scope(call.caller, {Scope.FULL, Scope.READ})
+    decision = access.check(
+        tx,
+        call.where,
+        _customer(tx, body, call),
+        body.feature,
+        body.quantity,
+        now=call.now,
+        subscription_id=body.subscription_id,
+        agent=body.agent,
+    )
+    return views.to_wire(decision).model_dump_json().encode()
+
+
+@raw_router.post(
     "/access/check",
     response_model=wire.AccessDecision,
     responses=responses(CustomerNotFound, SubscriptionNotFound, FeatureNotMetered),
     operation_id="access.check",
 )
-def check_access(body: wire.AccessCheck, call: Anyone) -> Response:
+@handled_by(_check)
+def check_access(body: wire.AccessCheck, call: Anyone) -> None:
     """Tell whether a customer may use a quantity of a feature; denial is an answer, not an error.
 
     With `record`, the usage is stored in the same step where it is allowed. Its key is the
     event's, as in `usage.create`: a repeat answers the first event.
     """
-    if body.record:
-        return _record(body, call)
-    require_scope(call.caller, {Scope.FULL, Scope.READ})
-
-    def work(tx: Tx) -> wire.AccessDecision:
-        decision = access.check(
-            tx,
-            call.where,
-            _customer(tx, body, call),
-            body.feature,
-            body.quantity,
-            now=call.now,
-            subscription_id=body.subscription_id,
-            agent=body.agent,
-        )
-        return views.to_wire(decision)
-
-    return call(work)
 
 
-def _record(body: wire.AccessCheck, call: ReadCall) -> Response:
+def _record(body: wire.AccessCheck, request: Request) -> Response:
+    db: Database = request.app.state.db
+    call = db.read(lambda tx: call_of(tx, request))
     require_scope(call.caller, {Scope.FULL, Scope.INGEST})
     key = body.idempotency_key or idempotency_key(call.request) or uuid7_hex()
 
@@ -100,12 +143,16 @@ def _record(body: wire.AccessCheck, call: ReadCall) -> Response:
 
 
 def _customer(tx: Tx, body: wire.AccessCheck, call: ReadCall) -> Customer:
-    return customers.resolve(
-        tx,
-        call.space,
-        customer_id=body.customer_id,
-        customer_external_id=body.customer_external_id,
-    )
+    def load() -> Customer:
+        return customers.resolve(
+            tx,
+            call.space,
+            customer_id=body.customer_id,
+            customer_external_id=body.customer_external_id,
+        )
+
+    key = ("customer", call.space, body.customer_id, body.customer_external_id)
+    return tx.remember(key, load)
 
 
 @router.get(

@@ -47,6 +47,7 @@ from . import (
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
+    access.raw_router,  # first, what is called most: routes are tried in turn
     events.router,
     usage.router,
     cloudevents.router,

@@ -138,10 +138,33 @@ def _authenticate(request: Request, needed: set[Scope]) -> tuple[Caller, datetim
     token, state = bearer(request), request.app.state
     if token.startswith(OPERATOR_PREFIX):
         raise InvalidApiKey()
-    caller = state.db.read(lambda tx: identity.authenticate(tx, token, pepper=state.pepper))
+    caller = state.db.read(lambda tx: recognize(tx, token, state.pepper))
+    return caller, _checked(request, caller, needed)
+
+
+def recognize(tx: Tx, token: str, pepper: bytes) -> Caller:
+    """Return who sends a token. Errors: InvalidApiKey, ApiKeyRevoked."""
+    key = ("caller", token)
+    return tx.remember(key, lambda: identity.authenticate(tx, token, pepper=pepper))
+
+
+def _checked(request: Request, caller: Caller, needed: set[Scope]) -> datetime:
+    """Return the time at the caller's space. Errors: those of `check_caller`."""
     named = request.headers.get("x-project-id") or request.query_params.get("project_id")
     check_caller(caller, needed=needed, project_id=named)
-    return caller, caller.space.now(clock.now())
+    return caller.space.now(clock.now())
+
+
+def call_of(tx: Tx, request: Request) -> ReadCall:
+    """Return a call of anyone, recognized in a transaction that is under way.
+
+    Errors: InvalidApiKey; ProjectMismatch.
+    """
+    token = bearer(request)
+    if token.startswith(OPERATOR_PREFIX):
+        raise InvalidApiKey()
+    caller = recognize(tx, token, request.app.state.pepper)
+    return ReadCall(request, caller, _checked(request, caller, set(Scope)))
 
 
 def idempotency_key(request: Request) -> str | None:

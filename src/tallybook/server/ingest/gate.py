@@ -122,6 +122,7 @@ class Gate:
 
 def admit_all(tx: Tx, submissions: Sequence[Submission]) -> list[Outcome]:
     """Admit the submissions of many requests, those of one space together."""
+    tx.keeps_memory = True  # usage changes events, counters and costs: nobody remembers those
     outcomes: dict[Submission, Outcome] = {}
     groups: dict[tuple[int, bool, bool], tuple[Space, list[Submission]]] = {}
     for submission in submissions:

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from tallybook.server.kernel.money import EXACT
 
 from .errors import DatabaseUnavailable, UnsafeSqlite
+from .memory import Memory
 from .tx import Tx
 
 T = TypeVar("T")
@@ -109,6 +110,7 @@ class SqliteDatabase:
         self._readers = _engine(path, writer=False)
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closed = False
+        self._memory = Memory()
         self._thread = threading.Thread(target=self._run, name="tallybook-writer", daemon=True)
         self._thread.start()
 
@@ -123,8 +125,9 @@ class SqliteDatabase:
         return self.write(work).result()
 
     def read(self, work: Callable[[Tx], T]) -> T:
+        generation = self._memory.generation  # before the snapshot
         with self._readers.connect() as connection, connection.begin():
-            return work(Tx(connection))
+            return work(Tx(connection, memory=self._memory, generation=generation))
 
     def close(self) -> None:
         if self._closed:
@@ -184,6 +187,8 @@ class SqliteDatabase:
                 if not waiting.future.done():
                     waiting.future.set_exception(_unavailable(error))
             return
+        if not all(tx.keeps_memory for _, _, tx in done):
+            self._memory.forget()
         for waiting, result, tx in done:
             tx.committed()
             waiting.future.set_result(result)

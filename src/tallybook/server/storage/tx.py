@@ -1,19 +1,35 @@
 """One transaction, as a service sees it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+from .memory import Memory
+
+T = TypeVar("T")
 
 
 class Tx:
     """A running transaction. Services execute on it; only storage begins and commits."""
 
-    __slots__ = ("_after_commit", "connection", "is_sqlite", "notes")
+    __slots__ = (
+        "_after_commit",
+        "_generation",
+        "_memory",
+        "connection",
+        "is_sqlite",
+        "keeps_memory",
+        "notes",
+    )
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, *, memory: Memory | None = None, generation: int = 0
+    ) -> None:
         self.connection = connection
+        self._memory, self._generation = memory, generation
+        self.keeps_memory = False  # set by a write that changes nothing that readers remember
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.notes: dict[str, Any] = {}  # what one request's layers tell each other
         self._after_commit: list[Callable[[], None]] = []
@@ -25,6 +41,15 @@ class Tx:
     ) -> CursorResult[Any]:
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
+
+    def remember(self, key: Hashable, load: Callable[[], T]) -> T:
+        """Return what `load` reads, from memory where this is a reader of the embedded database.
+
+        Only for what no write with `keeps_memory` changes; `key` names all that `load` goes by.
+        """
+        if self._memory is None:
+            return load()
+        return self._memory.recall(key, self._generation, load)
 
     def insert(self, table: Table) -> Any:
         """Return this database's INSERT, which knows `on_conflict_do_…` on both."""

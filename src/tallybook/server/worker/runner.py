@@ -34,6 +34,7 @@ def claim(db: Database, *, only: SpaceId | None = None, limit: int = CLAIM_MAX) 
     """Lease what is due now, by each space's own time."""
 
     def work(tx: Tx) -> list[Due]:
+        tx.keeps_memory = True
         clocks = identity.list_clocks(tx)
         return due.claim(tx, now=clock.now(), clocks=clocks, limit=limit, only=only)
 

@@ -54,9 +54,14 @@ class Usage:
 
 def load_lines(tx: Tx, space: Space, customer_id: str, at: datetime) -> list[Timeline]:
     """Return a customer's subscriptions as they stand at a time."""
-    found = subscriptions.timelines(tx, space.id, {customer_id}, since=at - WINDOW_MAX)
+
+    def load() -> list[Timeline]:
+        since = at - WINDOW_MAX
+        return subscriptions.timelines(tx, space.id, {customer_id}, since=since)[customer_id]
+
+    found = tx.remember(("timelines", space.id, customer_id), load)
     grace = space.settings.grace
-    return [graced(continued(line, at), at, grace) for line in found[customer_id]]
+    return [graced(continued(line, at), at, grace) for line in found]
 
 
 def load_usage(
@@ -67,13 +72,25 @@ def load_usage(
     keys = [one.used_counter for one in metered if one.used_counter is not None]
     found = counters.read(tx, space, keys) if keys else {}
     wanted = {(key.subscription_id, key.meter_id) for key in keys}
-    held = store.held(tx, space, wanted, now) if wanted else {}
+    held = _held(tx, space, wanted, now)
     usage: dict[str, Usage] = {}
     for one, key in zip(metered, keys, strict=True):
         earlier = _earlier(tx, space, one)
         quantities = held.get((key.subscription_id, key.meter_id), [])
         usage[one.feature] = Usage(found.get(key, Tally()), earlier, total(quantities))
     return usage
+
+
+def _held(
+    tx: Tx, space: SpaceId, wanted: set[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], list[Decimal]]:
+    key = ("held", space, frozenset(wanted))
+    found = tx.remember(key, lambda: store.held(tx, space, wanted, now)) if wanted else []
+    held: dict[tuple[str, str], list[Decimal]] = {}
+    for subscription_id, meter_id, quantity, expires_at in found:
+        if expires_at > now:
+            held.setdefault((subscription_id, meter_id), []).append(quantity)
+    return held
 
 
 def _earlier(tx: Tx, space: SpaceId, entitlement: Entitlement) -> Decimal:
