@@ -1,5 +1,7 @@
 """What readers remember ends with each commit that could change it."""
 
+import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_memory_is_bounded() -> None:
 
 def test_writers_and_postgresql_remember_nothing(db: Database) -> None:
     seen = [db.write_now(lambda tx, n=n: tx.remember("n", lambda: n)) for n in range(3)]  # type: ignore[misc]
-    assert seen == [0, 1, 2]
+    assert seen == [0, 1, 2], "writers that may change something"
     if not db.is_sqlite:
         assert [db.read(lambda tx, n=n: tx.remember("n", lambda: n)) for n in (1, 2)] == [1, 2]  # type: ignore[misc]
 
@@ -95,3 +97,56 @@ def test_what_changes_is_seen_by_the_very_next_check(api: TestClient) -> None:
     api.patch(f"/customers/{customer}", json={"external_id": "acme"})
     api.post(f"/subscriptions/{sub['id']}/suspend")
     assert [reason(), reason()] == ["subscription_suspended"] * 2
+
+
+def test_many_names_are_loaded_together_and_nothing_is_a_fact_too() -> None:
+    memory = Memory()
+    asked: list[list[str]] = []
+
+    def load(names: Collection[str]) -> dict[str, int]:
+        asked.append(sorted(names))
+        return {name: len(name) for name in names if name != "none"}
+
+    assert memory.recall_all("len", ["a", "bb", "none"], 0, load) == {"a": 1, "bb": 2}
+    assert memory.recall_all("len", ["bb", "ccc", "none"], 0, load) == {"bb": 2, "ccc": 3}
+    assert asked == [["a", "bb", "none"], ["ccc"]]
+    memory.forget()
+    memory.recall_all("len", ["a", "none"], memory.generation, load)
+    assert asked[-1] == ["a", "none"]
+
+
+def test_a_write_sees_what_another_of_its_group_has_changed(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/x.db")
+    db.write_now(lambda tx: tx.connection.exec_driver_sql("CREATE TABLE t (n INTEGER)"))
+
+    def count(tx) -> int:  # type: ignore[no-untyped-def]
+        tx.keeps_memory = True
+        query = "SELECT count(*) FROM t"
+        found = tx.remember("n", lambda: tx.connection.exec_driver_sql(query).scalar_one())
+        return int(found)
+
+    assert [db.write_now(count), db.write_now(count)] == [0, 0]
+    go = threading.Event()
+    wait = db.write(lambda _: go.wait(10))  # the three after it become one group
+    before = db.write(count)
+    db.write(lambda tx: tx.connection.exec_driver_sql("INSERT INTO t VALUES (1)"))
+    after = db.write(count)
+    go.set()
+    assert (wait.result(), before.result(), after.result()) == (True, 0, 1)
+    assert db.write_now(count) == db.read(count) == 1
+    db.close()
+
+
+def test_usage_of_a_customer_that_is_new_counts_at_once(api: TestClient) -> None:
+    api.post("/meters", json={"name": "x", "key": "calls", "aggregation": "sum"})
+    usage = {"customer_external_id": "acme", "meter": "calls", "quantity": "4"}
+
+    def send() -> tuple[int, int]:
+        answer = api.post("/events/batch", json={"events": [usage]}).json()
+        return answer["accepted"], answer["unmatched"]
+
+    assert [send(), send()] == [(1, 1), (1, 1)]
+    api.post("/customers", json={"name": "x", "external_id": "acme"})
+    assert [send(), send()] == [(1, 0), (1, 0)]
+    key = api.get("/meters/calls").json()
+    assert api.patch("/meters/calls", json={"aggregation": "max"}).status_code == 409, key

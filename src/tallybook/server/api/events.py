@@ -9,7 +9,6 @@ from fastapi.routing import APIRoute
 
 from tallybook.server.catalog.errors import AgentNotFound
 from tallybook.server.customers.errors import CustomerNotFound
-from tallybook.server.identity import service as identity
 from tallybook.server.identity.errors import InvalidApiKey
 from tallybook.server.identity.models import Scope, Space
 from tallybook.server.identity.rules import api_keys
@@ -33,7 +32,7 @@ from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
-from .calls import bearer, check_caller, idempotency_key, json_response
+from .calls import bearer, check_caller, idempotency_key, json_response, recognize
 from .problems import responses
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -72,7 +71,7 @@ def _who(request: Request, needed: set[Scope]) -> Callable[[Tx], Space]:
         seen = tx.notes.setdefault("callers", {})  # requests of one key that were joined
         caller = seen.get(token)
         if caller is None:
-            caller = seen[token] = identity.authenticate(tx, token, pepper=pepper)
+            caller = seen[token] = recognize(tx, token, pepper)
         if needed == {Scope.FULL} and caller.scope is Scope.INGEST:
             raise BackfillNeedsFullKey(scope=caller.scope.value, needed=Scope.FULL.value)
         check_caller(caller, needed=needed, project_id=project_id)

@@ -198,6 +198,7 @@ def _mark_meters(tx: Tx, space: SpaceId, names: Names, stored: Sequence[Event]) 
     seen = {meter.id for meter in names.meters.values() if meter.events_seen}
     first = {row.meter_id for row in stored if row.meter_id is not None} - seen
     if first:
+        tx.keeps_memory = False  # the meters are not what they were
         meters.mark_events_seen(tx, space, first)
 
 

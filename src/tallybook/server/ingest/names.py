@@ -1,7 +1,8 @@
 """What the references of a batch stand for: a fixed number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from tallybook.server.catalog import service as catalog
@@ -13,6 +14,7 @@ from tallybook.server.metering.models import Meter
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
+from tallybook.server.subscriptions.models import Timeline
 
 from .models import Incoming
 from .rules.costs import brings_cost
@@ -25,22 +27,52 @@ def load_names(tx: Tx, space: SpaceId, items: Sequence[Incoming], now: datetime)
     """Return what the items name. Nobody recounts these customers before the commit."""
     ids = {item.customer_id for item in items if item.customer_id is not None}
     external_ids = {i.customer_external_id for i in items if i.customer_external_id is not None}
-    known, named = customers.find_ids(tx, space, ids=ids, external_ids=external_ids)
+    known = set(tx.remember_all(("customer_ids", space), ids, partial(_known, tx, space)))
+    named = dict(tx.remember_all(("external_ids", space), external_ids, partial(_named, tx, space)))
     found = known | set(named.values())
     events.share_customers(tx, space, found)
     meter_refs = {item.meter_ref for item in items if item.meter_ref is not None}
     agents = _agents(tx, space, items)
     actions, works = _actions(tx, space, items, agents)
     earliest = min((item.at for item in items if item.at is not None), default=now)
+    since = _month_of(min(earliest, now) - WINDOW_MAX)
     return Names(
         customer_ids=frozenset(known),
         external_ids=named,
-        meters=meters.find_meters(tx, space, meter_refs) if meter_refs else {},
+        meters=dict(tx.remember_all(("meters", space), meter_refs, partial(_meters, tx, space))),
         agents=agents,
         actions=actions,
         works=works,
-        timelines=subscriptions.timelines(tx, space, found, since=min(earliest, now) - WINDOW_MAX),
+        timelines=dict(
+            tx.remember_all(
+                ("timelines", space, since), found, partial(_timelines, tx, space, since)
+            )
+        ),
     )
+
+
+def _known(tx: Tx, space: SpaceId, ids: Collection[str]) -> dict[str, str]:
+    found, _ = customers.find_ids(tx, space, ids=ids, external_ids=())
+    return {customer_id: customer_id for customer_id in found}
+
+
+def _named(tx: Tx, space: SpaceId, external_ids: Collection[str]) -> dict[str, str]:
+    return customers.find_ids(tx, space, ids=(), external_ids=external_ids)[1]
+
+
+def _meters(tx: Tx, space: SpaceId, refs: Collection[str]) -> dict[str, Meter]:
+    return meters.find_meters(tx, space, set(refs))
+
+
+def _timelines(
+    tx: Tx, space: SpaceId, since: datetime, customer_ids: Collection[str]
+) -> dict[str, list[Timeline]]:
+    return subscriptions.timelines(tx, space, set(customer_ids), since=since)
+
+
+def _month_of(at: datetime) -> datetime:
+    """Return the start of a month: what was read since then serves all later events, too."""
+    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _agents(tx: Tx, space: SpaceId, items: Sequence[Incoming]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""What readers of the embedded database remember between transactions.
+"""What the embedded database's process remembers between transactions.
 
 One process writes it, so it knows when something has changed: a commit ends all that was
 remembered before, but for commits that say that they touch nothing of the kind (`keeps_memory`).
+Readers remember, and writes that say so, as long as nothing else was written beside them.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +36,35 @@ class Memory:
             self._kept.clear()
         self._kept[key] = (generation, value)
         return value
+
+    def recall_all(
+        self,
+        kind: Hashable,
+        names: Collection[str],
+        generation: int,
+        load: Callable[[Collection[str]], Mapping[str, T]],
+    ) -> dict[str, T]:
+        """Return what is known of many names, loading those together that are not known.
+
+        A name that stands for nothing is remembered, too.
+        """
+        found: dict[str, T] = {}
+        missing = []
+        for name in names:
+            kept = self._kept.get((kind, name))
+            if kept is None or not kept[0] == generation == self.generation:
+                missing.append(name)
+            elif kept[1] is not None:
+                found[name] = kept[1]
+        if not missing:
+            return found
+        loaded = load(missing)
+        if len(self._kept) + len(missing) >= ENTRIES_MAX:
+            self._kept.clear()
+        for name in missing:
+            self._kept[(kind, name)] = (generation, loaded.get(name))
+        found.update(loaded)
+        return found
 
     def forget(self) -> None:
         """End all that is remembered: call it after a commit, before anybody hears of it."""

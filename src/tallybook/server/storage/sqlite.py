@@ -161,11 +161,17 @@ class SqliteDatabase:
     def _commit(self, group: list[_Waiting]) -> None:
         """Run each work in a savepoint of its own and commit them all at once."""
         done: list[tuple[_Waiting, Any, Tx]] = []
-        alone = len(group) == 1
+        alone, memory = len(group) == 1, self._memory
+        is_changed = False  # what readers remember, by a work before in this group
         try:
             with self._writer.begin() as transaction:
                 for waiting in group:
-                    tx = Tx(self._writer)
+                    tx = Tx(
+                        self._writer,
+                        memory=None if is_changed else memory,
+                        generation=memory.generation,
+                        is_write=True,
+                    )
                     try:
                         if alone:
                             result = waiting.work(tx)
@@ -179,6 +185,7 @@ class SqliteDatabase:
                             transaction.rollback()
                             return
                     else:
+                        is_changed = is_changed or not tx.keeps_memory
                         done.append((waiting, result, tx))
         except BaseException as error:  # noqa: BLE001 - nothing of this group is durable
             with contextlib.suppress(Exception):
@@ -187,8 +194,8 @@ class SqliteDatabase:
                 if not waiting.future.done():
                     waiting.future.set_exception(_unavailable(error))
             return
-        if not all(tx.keeps_memory for _, _, tx in done):
-            self._memory.forget()
+        if is_changed:
+            memory.forget()
         for waiting, result, tx in done:
             tx.committed()
             waiting.future.set_result(result)

@@ -1,6 +1,6 @@
 """One transaction, as a service sees it."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
@@ -17,6 +17,7 @@ class Tx:
     __slots__ = (
         "_after_commit",
         "_generation",
+        "_is_write",
         "_memory",
         "connection",
         "is_sqlite",
@@ -25,10 +26,15 @@ class Tx:
     )
 
     def __init__(
-        self, connection: Connection, *, memory: Memory | None = None, generation: int = 0
+        self,
+        connection: Connection,
+        *,
+        memory: Memory | None = None,
+        generation: int = 0,
+        is_write: bool = False,
     ) -> None:
         self.connection = connection
-        self._memory, self._generation = memory, generation
+        self._memory, self._generation, self._is_write = memory, generation, is_write
         self.keeps_memory = False  # set by a write that changes nothing that readers remember
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.notes: dict[str, Any] = {}  # what one request's layers tell each other
@@ -43,13 +49,24 @@ class Tx:
         return result
 
     def remember(self, key: Hashable, load: Callable[[], T]) -> T:
-        """Return what `load` reads, from memory where this is a reader of the embedded database.
+        """Return what `load` reads, on the embedded database from memory where it can.
 
         Only for what no write with `keeps_memory` changes; `key` names all that `load` goes by.
         """
-        if self._memory is None:
+        if self._memory is None or (self._is_write and not self.keeps_memory):
             return load()
         return self._memory.recall(key, self._generation, load)
+
+    def remember_all(
+        self,
+        kind: Hashable,
+        names: Collection[str],
+        load: Callable[[Collection[str]], Mapping[str, T]],
+    ) -> Mapping[str, T]:
+        """Return what `load` finds of some names, as `remember` does; None is no value."""
+        if self._memory is None or (self._is_write and not self.keeps_memory):
+            return load(names) if names else {}
+        return self._memory.recall_all(kind, names, self._generation, load)
 
     def insert(self, table: Table) -> Any:
         """Return this database's INSERT, which knows `on_conflict_do_…` on both."""
