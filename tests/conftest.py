@@ -11,15 +11,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import tallybook.server
-from tallybook.server.api.app import build_app
+from tallybook.server.api.app import answer_from, build_app
 from tallybook.server.catalog import service as catalog
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Mode, Scope, Space
@@ -162,10 +164,26 @@ def space(home: Home) -> Any:
     return home.live.id
 
 
+@cache
+def _application() -> FastAPI:
+    with tempfile.TemporaryDirectory() as directory:
+        db = open_database(f"sqlite:///{directory}/nobodys.db")
+        make_schema(db)
+        app = build_app(db)
+        db.close()
+    return app
+
+
+def application(db: Database) -> FastAPI:
+    """The application on a database: one a process, for its routes take long to make."""
+    answer_from(_application(), db, operator_token="tb_op_for_tests")
+    return _application()
+
+
 @pytest.fixture
 def api(db: Database, home: Home) -> Iterator[TestClient]:
     """The real application in process, with a full live key."""
-    app = build_app(db, operator_token="tb_op_for_tests")
+    app = application(db)
     headers = {"Authorization": f"Bearer {home.live_key}"}
     with TestClient(
         app, base_url="http://testserver/api/v1", headers=headers, raise_server_exceptions=False

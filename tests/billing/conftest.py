@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tallybook.server.api.app import build_app
 from tallybook.server.storage import Database
-from tests.conftest import Home
+from tests.conftest import Home, application
 
 
 class Books:
@@ -90,7 +89,7 @@ def _age(invoice: Any) -> tuple[str, str, str]:
 
 @pytest.fixture
 def books(db: Database, home: Home) -> Iterator[Books]:
-    app = build_app(db, operator_token="tb_op_for_tests")
+    app = application(db)
     headers = {"Authorization": f"Bearer {home.test_key}"}
     with TestClient(app, base_url="http://testserver/api/v1", headers=headers) as http:
         yield Books(http)

@@ -112,14 +112,25 @@ def build_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.operation_id or route.name,
     )
-    app.state.db = db
-    app.state.pepper = db.write_now(identity.pepper)
-    app.state.operator_token = operator_token
-    app.state.webhook_networks = webhook_networks
-    app.state.gate = Gate(db)
+    answer_from(app, db, operator_token=operator_token, webhook_networks=webhook_networks)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     openapi.install(app, PREFIX)
     problems.install(app)
     app.add_middleware(Envelope)
     return app
+
+
+def answer_from(
+    app: FastAPI,
+    db: Database,
+    *,
+    operator_token: str | None = None,
+    webhook_networks: Sequence[Network] = (),
+) -> None:
+    """Have an application that serves nobody right now answer from a database."""
+    app.state.db = db
+    app.state.pepper = db.write_now(identity.pepper)
+    app.state.operator_token = operator_token
+    app.state.webhook_networks = webhook_networks
+    app.state.gate = Gate(db)
