@@ -1,11 +1,11 @@
 """Which events an enforced limit keeps out: the rule, by a property."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tallybook.server.ingest.models import Counted, Quota
 from tallybook.server.ingest.rules.enforce import refused

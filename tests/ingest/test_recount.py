@@ -1,11 +1,11 @@
 """What came before its subscription counts as if it had come after, on both databases."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 from starlette.testclient import TestClient
 

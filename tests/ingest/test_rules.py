@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tallybook.server.catalog.models import ChargeId, ChargeTerms, ChargeType, MeterTerms, Terms
 from tallybook.server.ingest.models import Counted, CrossingKind, Incoming, Refused
 from tallybook.server.ingest.rules.count import count
-from tallybook.server.ingest.rules.enrich import Names, Placed, check_time, enrich, place_of
+from tallybook.server.ingest.rules.enrich import Placed, check_time, enrich
+from tallybook.server.ingest.rules.lanes import Names, place_of
 from tallybook.server.ingest.rules.quota import counting_since
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import (

@@ -1,11 +1,11 @@
 """Usage added up, and whether everything still adds up, on both databases."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from tallybook.server.metering.models import PERIOD_WINDOW

@@ -112,7 +112,8 @@ def authenticate(tx: Tx, text: str, *, pepper: bytes) -> Caller:
     """
     if not api_keys.is_well_formed(text):
         raise InvalidApiKey()
-    found = store.find_caller(tx, api_keys.digest(text, pepper))
+    digest = api_keys.digest(text, pepper)
+    found = tx.remember(("caller", digest), lambda: store.find_caller(tx, digest))
     if found is None:
         raise InvalidApiKey()
     caller, revoked_at = found

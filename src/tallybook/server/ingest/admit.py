@@ -1,9 +1,12 @@
 """The only door for usage: everything an event touches, in one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from tallybook.server.costs import record
 from tallybook.server.costs.rules.derive import Draft
@@ -20,7 +23,8 @@ from .accrual import booked, touched_by
 from .models import Counted, Incoming, Refused, Verdict
 from .names import load_names
 from .rules.costs import drafts_of
-from .rules.enrich import Names, Placed, enrich
+from .rules.enrich import Enriching, Placed
+from .rules.lanes import Names
 
 Key = tuple[bytes, str]
 
@@ -63,7 +67,7 @@ def admit(
     placed = _place(tx, space, items, names, arrival)
     rows = [item.event for item in placed if isinstance(item, Placed)]
     taken = _taken_while_unknown(tx, space.id, incoming, names)
-    new = [row for row in rows if _key_of(row) not in taken]
+    new = [row for row in rows if _key_of(row) not in taken] if taken else rows
     fresh = events.insert_new(tx, space.id, new)
     counted = _counted(placed, fresh)
     kept_out: set[Key] = set()
@@ -80,7 +84,8 @@ def admit(
     events.mark_over_limit(tx, space.id, sorted(over_limit))
     record_costs(tx, space, items, placed, fresh, names, arrival.now)
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
-    repeated = {_key_of(row) for row in rows if row.position not in fresh} - taken.keys() - kept_out
+    old = [row for row in rows if row.position not in fresh]
+    repeated = {_key_of(row) for row in old} - taken.keys() - kept_out
     first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
     verdicts = [
         _refusal(item)
@@ -120,21 +125,19 @@ def _place(
     arrival: Arrival,
 ) -> list[Placed | Refused]:
     positions = iter(events.reserve_positions(tx, len(items)))
-    zone = space.zone
+    enriching = Enriching(
+        names,
+        now=arrival.now,
+        received_at=arrival.received_at,
+        backfill=arrival.backfill,
+        zone=space.zone,
+    )
     placed: list[Placed | Refused] = []
     for item in items:
         if isinstance(item, Refused):
             placed.append(item)
             continue
-        made = enrich(
-            item,
-            names,
-            position=next(positions),
-            now=arrival.now,
-            received_at=arrival.received_at,
-            backfill=arrival.backfill,
-            zone=zone,
-        )
+        made = enriching.place(item, next(positions))
         if arrival.strict and isinstance(made, Placed) and made.event.reason is not None:
             reason = made.event.reason
             made = Refused(reason, _WHY[reason], _WHERE[reason], item.idempotency_key)
@@ -156,6 +159,8 @@ def record_costs(
     for item, made in zip(items, placed, strict=True):
         if isinstance(item, Refused) or isinstance(made, Refused):
             continue
+        if item.meter_ref is not None and item.attributes is None:
+            continue  # says no cost, and no agent's work is asked what it is
         event = made.event
         if event.position not in fresh:
             continue
@@ -180,7 +185,9 @@ def _taken_while_unknown(
     They wait, unmatched, under its external id; the key is theirs, and a repeat is a repeat.
     """
     named = names.external_ids
-    waiting = events.find_waiting(tx, space, named) if named else {}
+    # Nobody comes to wait under the name of a customer that is there, so it can be remembered.
+    load = partial(events.find_waiting, tx, space)
+    waiting = tx.remember_all(("waiting", space), named, load) if named else {}
     if not waiting:
         return {}
     keys: dict[Key, Key] = {}

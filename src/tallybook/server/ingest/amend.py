@@ -1,12 +1,13 @@
 """Events after they came in: taken out of the count, or matched at last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from tallybook.server.costs import record
 from tallybook.server.customers import service as customers
@@ -22,7 +23,8 @@ from .models import Incoming
 from .names import load_names
 from .recount import recount
 from .rules.costs import drafts_of
-from .rules.enrich import Names, Placed, enrich
+from .rules.enrich import Placed, enrich
+from .rules.lanes import Names
 
 REPLAY_MAX: Final = 1_000
 _decoder = Decoder(float_hook=Decimal)

@@ -1,9 +1,10 @@
 """Events into counters: locked, counted by the rules, saved, and told where a limit is crossed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId

@@ -1,11 +1,12 @@
 """What an event is on its way in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from tallybook.server.catalog.models import MeterTerms
 from tallybook.server.metering.models import Aggregation, CounterKey, Event
@@ -15,8 +16,7 @@ WINDOW_END: Final = "usage.window_end"
 """Due work, of a subscription and a meter: the window whose limit was reached is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True, gc=False):
     """One event as it was sent, each field checked by itself."""
 
     customer_id: str | None
@@ -33,8 +33,7 @@ class Incoming:
     metadata_text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """An item that is not taken, and why."""
 
     code: str
@@ -43,8 +42,7 @@ class Refused:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """What became of one item."""
 
     status: str  # accepted, duplicate, unmatched, rejected
@@ -58,8 +56,7 @@ class Verdict:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True, gc=False):
     """What one event adds to which counters, and the terms that limit it."""
 
     position: int
@@ -72,8 +69,7 @@ class Counted:
     quota: "Quota | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True, gc=False):
     """The limit of a meter within one quota window."""
 
     counter: CounterKey  # of the part of the window that lies in the period
@@ -91,8 +87,7 @@ class CrossingKind(StrEnum):
     RESET = "usage.limit_reset"  # below the limit again
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(Struct, frozen=True, gc=False):
     """A limit that a batch brought near, reached, or left."""
 
     kind: CrossingKind

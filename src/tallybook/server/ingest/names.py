@@ -18,7 +18,7 @@ from tallybook.server.subscriptions.models import Timeline
 
 from .models import Incoming
 from .rules.costs import brings_cost
-from .rules.enrich import Names
+from .rules.lanes import Names
 
 WINDOW_MAX: Final = timedelta(days=32)  # no quota window that ends is longer
 

@@ -1,10 +1,12 @@
 """Counting anew: what had come before a subscription, a period or new terms were there."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
+
+from msgspec.structs import replace
 
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
@@ -22,7 +24,8 @@ from . import counting
 from .accrual import booked, touched_since
 from .models import Counted
 from .rules.count import count, crossings_of
-from .rules.enrich import counted, place_of
+from .rules.enrich import counted
+from .rules.lanes import place_of
 
 _PART: Final = 2_000  # events placed at once
 _FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)

@@ -1,7 +1,10 @@
 """Usage, as answers and webhooks show it."""
 
 import json
+from collections import Counter
 from typing import Any
+
+from msgspec import Struct
 
 from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.metering.models import Event
@@ -47,23 +50,33 @@ def to_wire(
     )
 
 
+class _Result(Struct, gc=False):
+    """A `wire.EventResult`."""
+
+    index: int
+    id: str | None
+    idempotency_key: str | None
+    status: str
+    code: str | None
+    detail: str | None
+    over_limit: bool
+
+
 def batch_result(verdicts: list[Verdict]) -> dict[str, Any]:
     """Return a `wire.BatchResult` as plain values: this answer is built very often."""
-    counted = dict.fromkeys(("accepted", "duplicate", "unmatched", "rejected", "retry"), 0)
-    results = []
-    for index, verdict in enumerate(verdicts):
-        counted[verdict.status] += 1
-        results.append(
-            {
-                "index": index,
-                "id": None if verdict.event is None else verdict.event.id,
-                "idempotency_key": verdict.idempotency_key,
-                "status": verdict.status,
-                "code": verdict.code,
-                "detail": verdict.detail,
-                "over_limit": verdict.over_limit,
-            }
+    counted = Counter(verdict.status for verdict in verdicts)
+    results = [
+        _Result(
+            index,
+            None if verdict.event is None else verdict.event.id,
+            verdict.idempotency_key,
+            verdict.status,
+            verdict.code,
+            verdict.detail,
+            verdict.over_limit,
         )
+        for index, verdict in enumerate(verdicts)
+    ]
     return {
         "accepted": counted["accepted"] + counted["unmatched"],
         "unmatched": counted["unmatched"],

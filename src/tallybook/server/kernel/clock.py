@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def now() -> datetime:
@@ -15,7 +14,8 @@ def to_micros(at: datetime) -> int:
     """Return microseconds since 1970 (UTC): how times are stored."""
     if at.tzinfo is None:
         raise ValueError("naive datetime")
-    return (at - EPOCH) // _MICROSECOND
+    span = at - EPOCH
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
 def from_micros(micros: int) -> datetime:

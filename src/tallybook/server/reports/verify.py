@@ -1,9 +1,11 @@
 """Does everything still add up? Recompute from the raw rows, compare, say what differs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from tallybook.server.identity import service as identity
 from tallybook.server.ingest.rules.quota import quota_of

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tallybook.server.access.models import Entitlement
 from tallybook.server.catalog.models import ChargeTerms, MeterTerms
-from tallybook.server.ingest.rules.enrich import Place, place_of
+from tallybook.server.ingest.rules.lanes import Place, place_of
 from tallybook.server.ingest.rules.quota import quota_of
 from tallybook.server.metering.models import PERIOD_WINDOW, Aggregation, CounterKey
 from tallybook.server.subscriptions.models import Timeline, TimelinePeriod

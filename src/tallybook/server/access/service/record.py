@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from tallybook.server.access.errors import FeatureNotMetered
 from tallybook.server.access.models import Decision, Entitlement, Reason
 from tallybook.server.customers.models import Customer
@@ -114,7 +116,7 @@ def measured(item: Incoming, entitlement: Entitlement) -> Incoming:
     if field is None or not is_figure or field in (item.attributes or {}):
         return item
     attributes = {**(item.attributes or {}), field: keep_json(item.quantity)}
-    return replace(item, attributes=attributes, attributes_text=json_text(attributes))
+    return structs.replace(item, attributes=attributes, attributes_text=json_text(attributes))
 
 
 def json_text(value: Mapping[str, Any] | None) -> str | None:

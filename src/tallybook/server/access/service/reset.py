@@ -1,8 +1,9 @@
 """A quota window whose limit was reached is over: its units are granted anew."""
 
-from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from tallybook.server.access.models import Entitlement
 from tallybook.server.access.rules.entitle import find_entitlement, reset_of

@@ -7,7 +7,7 @@ from tallybook.server.costs.rules.derive import Draft, costs_of
 from tallybook.server.ingest.models import Incoming
 from tallybook.server.metering.models import Event
 
-from .enrich import Names
+from .lanes import Names
 
 
 def brings_cost(item: Incoming) -> bool:

@@ -43,19 +43,20 @@ def count(
     after = counts.after
     limited: dict[CounterKey, Counted] = {}
     for event in events:
-        quota = event.quota
-        used_before = ZERO if quota is None else _used(after, event, earlier)
-        touched = {event.counter} if quota is None else {event.counter, quota.counter}
-        for key in touched:
-            is_fresh = fresh_members.get(key, {}).get(event.position, False)
-            after[key] = _add(after[key], event, is_fresh=is_fresh)
+        counter, quota = event.counter, event.quota
         if quota is None:
+            after[counter] = _add(after[counter], event, counter, fresh_members)
             continue
+        used_before = _used(after, event, earlier)
+        after[counter] = _add(after[counter], event, counter, fresh_members)
+        window = quota.counter
+        if window != counter:
+            after[window] = _add(after[window], event, window, fresh_members)
         if max(used_before, quota.limit) < _used(after, event, earlier):
             counts.over_limit.add(event.position)
-        newest = limited.get(quota.counter)
+        newest = limited.get(window)
         if newest is None or newest.at <= event.at:
-            limited[quota.counter] = event
+            limited[window] = event
     for event in limited.values():
         was, used = _used(before, event, earlier), _used(after, event, earlier)
         counts.crossings += crossings_of(event, was, used, near=near)
@@ -86,8 +87,14 @@ def crossings_of(
     return [Crossing(kind, event.customer_id, subscription_id, quota, used)]
 
 
-def _add(tally: Tally, event: Counted, *, is_fresh: bool) -> Tally:
+def _add(
+    tally: Tally,
+    event: Counted,
+    key: CounterKey,
+    fresh_members: Mapping[CounterKey, Mapping[int, bool]],
+) -> Tally:
     if event.aggregation is Aggregation.UNIQUE_COUNT:
+        is_fresh = fresh_members.get(key, {}).get(event.position, False)
         return tallies.add_members(tally, fresh=int(is_fresh), events=1)
     assert event.value is not None
     return tallies.add(tally, event.value, event.at)

@@ -1,9 +1,10 @@
 """The facts of counting: counters, and what a counter has counted."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from tallybook.server.kernel.money import EXACT, ZERO
 
@@ -12,8 +13,7 @@ from .meters import Aggregation
 PERIOD_WINDOW: Final = "period"
 
 
-@dataclass(frozen=True, slots=True)
-class CounterKey:
+class CounterKey(Struct, frozen=True, gc=False):
     """What a counter counts: a meter of a subscription within a window.
 
     `window` is `period` (then `start` is the period's) or a quota window's name.
@@ -25,8 +25,7 @@ class CounterKey:
     start: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True, gc=False):
     """What has been counted so far. Enough for every aggregation but unique_count's set."""
 
     events: int = 0

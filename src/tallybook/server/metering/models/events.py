@@ -1,10 +1,11 @@
 """The facts of usage: event rows, and whom they belong to."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 from tallybook.server.metering.rules.event_ids import event_id
 
@@ -21,16 +22,14 @@ class EventStatus(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True, gc=False):
     """Whom an idempotency key is unique for: a customer, or a name that is not one yet."""
 
     customer_id: str | None
     customer_external_id: str | None  # only while no customer has it
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One stored event. `value` is what its meter aggregates, None while unmatched."""
 
     position: int

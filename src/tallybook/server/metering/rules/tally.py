@@ -1,8 +1,9 @@
 """Counting one more event, and putting two counts together."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tallybook.server.kernel.money import EXACT
 from tallybook.server.metering.models import Tally
@@ -14,17 +15,23 @@ def add(tally: Tally, value: Decimal, at: datetime) -> Tally:
     Holds: the order in which events are added does not change the result.
     """
     latest, latest_at = tally.latest, tally.latest_at
-    if latest is None or latest_at is None or (at, value) > (latest_at, latest):
+    if (
+        latest is None
+        or latest_at is None
+        or at > latest_at
+        or (at == latest_at and value > latest)
+    ):
         latest, latest_at = value, at  # of two at one time the higher, in whatever order
+    highest, lowest = tally.highest, tally.lowest
     return Tally(
-        events=tally.events + 1,
-        total=EXACT.add(tally.total, value),
-        highest=value if tally.highest is None else max(tally.highest, value),
-        lowest=value if tally.lowest is None else min(tally.lowest, value),
-        latest=latest,
-        latest_at=latest_at,
-        members=tally.members,
-        version=tally.version,
+        tally.events + 1,
+        EXACT.add(tally.total, value),
+        value if highest is None or value > highest else highest,
+        value if lowest is None or value < lowest else lowest,
+        latest,
+        latest_at,
+        tally.members,
+        tally.version,
     )
 
 

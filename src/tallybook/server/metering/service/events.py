@@ -7,14 +7,11 @@ from tallybook.server.metering.store.events import (
     find_waiting,
     from_row,
     hold_customers,
-    insert_new,
     list_events,
     list_unmatched,
     list_usage,
     mark_over_limit,
-    pack_owner,
     remove,
-    reserve_positions,
     rewrite,
     save_places,
     scan_customer,
@@ -23,6 +20,7 @@ from tallybook.server.metering.store.events import (
     sum_by_meter,
     sum_of_space,
 )
+from tallybook.server.metering.store.inserts import insert_new, pack_owner, reserve_positions
 
 __all__ = [
     "count_by_meter",

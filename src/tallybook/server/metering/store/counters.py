@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering.models import CounterKey, Tally
@@ -93,12 +95,17 @@ def scan(tx: Tx, space: SpaceId) -> Iterable[tuple[CounterKey, Tally]]:
 def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
     if not tallies:
         return
-    insert = tx.insert(counters)
+    rows = [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)]
+    tx.execute(_upsert(tx.is_sqlite), rows)
+
+
+@cache
+def _upsert(is_sqlite: bool) -> Executable:
+    insert = (sqlite if is_sqlite else postgresql).insert(counters)
     names = [column.name for column in counters.columns if column.name not in _KEY]
     changes = {name: insert.excluded[name] for name in names}
-    upsert = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
-    rows = [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)]
-    tx.connection.execute(upsert, rows)
+    upsert: Executable = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
+    return upsert
 
 
 def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str]) -> list[str]:

@@ -1,10 +1,9 @@
-"""The SQL of event rows: bulk writes in each database's own way, reads in common SQL."""
+"""The SQL of event rows that are there: reads, and what becomes of them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Column, Select, bindparam, delete, func, literal, select, tuple_, update
@@ -14,52 +13,24 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import Event, EventStatus, Owner
-from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
+from tallybook.server.metering.tables.events import events
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
 
-COLUMNS: Final = tuple(column.name for column in events.columns)
+from .inserts import pack, pack_owner, to_columns
+
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
-_INSERT_SQLITE: Final = (
-    f"INSERT INTO events ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
-    f"VALUES ({', '.join('?' * len(COLUMNS))}) "
-    "ON CONFLICT (space_id, owner, key) DO NOTHING"
-)
-_POSTGRES_TYPES: Final = {
-    "position": "bigint", "space_id": "int", "owner": "bytea", "key": "text",
-    "content": "bigint", "at": "bigint", "received_at": "bigint", "status": "smallint",
-    "over_limit": "smallint", "meter": "bytea", "subscription": "bytea", "period": "int",
-    "agent": "bytea", "quantity": "numeric", "value": "numeric",
-}  # fmt: skip
-_INSERT_POSTGRES: Final = (
-    f"INSERT INTO events ({', '.join(COLUMNS)}) SELECT * FROM unnest("  # noqa: S608
-    + ", ".join(f"%s::{_POSTGRES_TYPES.get(name, 'text')}[]" for name in COLUMNS)
-    + ") ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
-)
 _REWRITTEN: Final = (
     "owner", "status", "over_limit", "meter", "subscription", "period", "agent", "value",
     "member", "customer_external_id", "meter_ref", "agent_ref", "reason",
 )  # fmt: skip
 _SHARE: Final = "SELECT pg_advisory_xact_lock_shared(name) FROM unnest(%s::bigint[]) AS name"
 _HOLD: Final = "SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name"
-_OWNER_AND_KEY: Final = itemgetter(COLUMNS.index("owner"), COLUMNS.index("key"))
-
-
-def pack(some_id: str | None) -> bytes | None:
-    """Return the 16 bytes of an id of ours."""
-    return None if some_id is None else bytes.fromhex(some_id[-32:])
 
 
 def _unpack(prefix: str, packed: bytes | None) -> str | None:
     return None if packed is None else f"{prefix}_{bytes(packed).hex()}"
-
-
-def pack_owner(owner: Owner) -> bytes:
-    if owner.customer_id is not None:
-        return bytes.fromhex(owner.customer_id[-32:])
-    assert owner.customer_external_id is not None
-    return blake2b(owner.customer_external_id.encode(), digest_size=16).digest()
 
 
 def share_customers(tx: Tx, space: SpaceId, customer_ids: Collection[str]) -> None:
@@ -85,44 +56,6 @@ def _hold(tx: Tx, space: SpaceId, customer_ids: Collection[str], lock: str) -> N
     )
     with tx.driver.cursor() as cursor:
         cursor.execute(lock, [hashes])
-
-
-def reserve_positions(tx: Tx, count: int) -> list[int]:
-    """Return rising positions for `count` new rows: one row of numbers for all spaces."""
-    if tx.is_sqlite:
-        last = tx.execute(select(func.max(events.c.position))).scalar() or 0
-        return list(range(last + 1, last + 1 + count))
-    positions: list[int] = []
-    while len(positions) < count:
-        first = tx.execute(select(event_positions.next_value())).scalar_one()
-        positions += range(first, first + POSITIONS_A_BLOCK)
-    return positions[:count]
-
-
-def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
-    """Insert the rows whose key is not taken; return the positions that were inserted.
-
-    Of two rows with one key the first wins. `rows` have rising positions.
-    """
-    if not rows:
-        return set()
-    values = [_to_values(space, row, text_numbers=tx.is_sqlite) for row in rows]
-    if tx.is_sqlite:
-        positions = {row.position for row in rows}
-        driver = tx.driver
-        before = driver.total_changes
-        driver.executemany(_INSERT_SQLITE, values)
-        if driver.total_changes - before == len(rows):
-            return positions
-        first, last = rows[0].position, rows[-1].position
-        stored = select(events.c.position).where(
-            events.c.space_id == space, events.c.position.between(first, last)
-        )
-        return set(tx.execute(stored).scalars())
-    values.sort(key=_OWNER_AND_KEY)  # two batches wait for each other's keys in one order
-    with tx.driver.cursor() as cursor:
-        cursor.execute(_INSERT_POSTGRES, [list(column) for column in zip(*values, strict=True)])
-        return {row[0] for row in cursor.fetchall()}
 
 
 def remove(tx: Tx, space: SpaceId, positions: Sequence[int]) -> None:
@@ -316,11 +249,11 @@ def rewrite(tx: Tx, space: SpaceId, changed: Sequence[Event]) -> None:
         .where(t.space_id == space, t.position == bindparam("row"))
         .values({name: bindparam(f"new_{name}") for name in _REWRITTEN})
     )
-    made = []
-    for event in changed:
-        values = dict(zip(COLUMNS, _to_values(space, event, text_numbers=False), strict=True))
-        made.append({"row": event.position, **{f"new_{name}": values[name] for name in _REWRITTEN}})
-    tx.execute(statement, made)
+    columns = to_columns(space, changed)
+    named = {"row": columns["position"]}
+    named |= {f"new_{name}": columns[name] for name in _REWRITTEN}
+    rows = zip(*named.values(), strict=True)
+    tx.execute(statement, [dict(zip(named, row, strict=True)) for row in rows])
 
 
 def count_by_meter(
@@ -399,44 +332,6 @@ def sum_of_space(
         assert meter is not None
         found[meter] = ZERO if row["total"] is None else Decimal(plain(Decimal(str(row["total"]))))
     return found
-
-
-def _to_values(space: SpaceId, event: Event, *, text_numbers: bool) -> tuple[Any, ...]:
-    number = _text_number if text_numbers else _same
-    return (
-        event.position,
-        space,
-        pack_owner(event.owner),
-        event.idempotency_key,
-        event.content,
-        to_micros(event.at),
-        to_micros(event.received_at),
-        event.status.value,
-        int(event.over_limit),
-        pack(event.meter_id),
-        pack(event.subscription_id),
-        event.period,
-        pack(event.agent_id),
-        number(event.quantity),
-        number(event.value),
-        event.member,
-        event.action_type,
-        event.owner.customer_external_id,
-        event.meter_ref,
-        event.subscription_ref,
-        event.agent_ref,
-        event.reason,
-        event.attributes,
-        event.metadata,
-    )
-
-
-def _text_number(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
-
-
-def _same(value: Decimal | None) -> Decimal | None:
-    return value
 
 
 def from_row(row: Mapping[Any, Any]) -> Event:
