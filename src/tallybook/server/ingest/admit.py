@@ -13,7 +13,7 @@ from tallybook.server.costs.rules.derive import Draft
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
-from tallybook.server.metering.models import Event, EventStatus, Owner
+from tallybook.server.metering.models import Event, EventStatus, First, Owner
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.models import TimelinePeriod
@@ -86,7 +86,8 @@ def admit(
     _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
     old = [row for row in rows if row.position not in fresh]
     repeated = {_key_of(row) for row in old} - taken.keys() - kept_out
-    first = {**events.find_by_keys(tx, space.id, sorted(repeated)), **taken}
+    find = events.find_by_keys if arrival.strict else events.find_firsts
+    first: dict[Key, Event | First] = {**find(tx, space.id, sorted(repeated)), **taken}
     verdicts = [
         _refusal(item)
         if isinstance(item, Refused)
@@ -224,19 +225,21 @@ def _taken(event: Event, over_limit: bool) -> Verdict:
     return Verdict(
         "unmatched" if unmatched else "accepted",
         event.idempotency_key,
-        event=event,
+        event.id,
+        event,
         code=event.reason,
         detail=_WHY[event.reason] if event.reason else None,
         over_limit=over_limit,
     )
 
 
-def _repeat(event: Event, first: Event) -> Verdict:
+def _repeat(event: Event, first: Event | First) -> Verdict:
     conflict = event.content != first.content
     return Verdict(
         "duplicate",
         event.idempotency_key,
-        event=first,
+        first.id,
+        first if isinstance(first, Event) else None,
         code="conflict" if conflict else None,
         detail="The first event with this key has other content; it stays." if conflict else None,
         over_limit=first.over_limit,

@@ -47,7 +47,8 @@ class Verdict(Struct, frozen=True, gc=False):
 
     status: str  # accepted, duplicate, unmatched, rejected
     idempotency_key: str | None
-    event: Event | None = None  # as stored; of a duplicate the first
+    id: str | None = None  # of the event as stored; of a duplicate the first
+    event: Event | None = None  # the same; of a batch's duplicate it is not read
     meter_key: str | None = None
     period: TimelinePeriod | None = None  # that the event counts in
     code: str | None = None

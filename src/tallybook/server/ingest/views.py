@@ -68,7 +68,7 @@ def batch_result(verdicts: list[Verdict]) -> dict[str, Any]:
     results = [
         _Result(
             index,
-            None if verdict.event is None else verdict.event.id,
+            verdict.id,
             verdict.idempotency_key,
             verdict.status,
             verdict.code,

@@ -1,7 +1,7 @@
 """The facts of metering."""
 
 from .counters import PERIOD_WINDOW, CounterKey, Tally, average
-from .events import EVENT_PREFIX, Event, EventStatus, Owner
+from .events import EVENT_PREFIX, Event, EventStatus, First, Owner
 from .meters import (
     METER_PREFIX,
     Aggregation,
@@ -25,6 +25,7 @@ __all__ = [
     "EarlierCost",
     "Event",
     "EventStatus",
+    "First",
     "Meter",
     "MeterId",
     "MeterKind",

@@ -29,6 +29,14 @@ class Owner(Struct, frozen=True, gc=False):
     customer_external_id: str | None  # only while no customer has it
 
 
+class First(Struct, frozen=True, gc=False):
+    """What a repeat is told of the event that came first."""
+
+    id: str
+    content: int
+    over_limit: bool
+
+
 class Event(Struct, frozen=True, gc=False):
     """One stored event. `value` is what its meter aggregates, None while unmatched."""
 

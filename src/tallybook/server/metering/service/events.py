@@ -20,12 +20,18 @@ from tallybook.server.metering.store.events import (
     sum_by_meter,
     sum_of_space,
 )
-from tallybook.server.metering.store.inserts import insert_new, pack_owner, reserve_positions
+from tallybook.server.metering.store.inserts import (
+    find_firsts,
+    insert_new,
+    pack_owner,
+    reserve_positions,
+)
 
 __all__ = [
     "count_by_meter",
     "find_by_keys",
     "find_by_position",
+    "find_firsts",
     "find_waiting",
     "from_row",
     "hold_customers",

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from tallybook.server.kernel.clock import to_micros
+from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
-from tallybook.server.metering.models import Event, Owner
+from tallybook.server.metering.models import Event, First, Owner
+from tallybook.server.metering.rules.event_ids import event_id
 from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
 from tallybook.server.storage import Tx
 
@@ -21,6 +22,12 @@ _OPTIONAL: Final = (
     "agent_ref", "reason", "attributes", "metadata",
 )  # fmt: skip
 _ROWS_A_STATEMENT: Final = 50
+_KEYS_A_STATEMENT: Final = 250
+_FIRST: Final = "owner, key, position, received_at, content, over_limit"
+_FIND_POSTGRES: Final = (
+    f"SELECT {_FIRST} FROM unnest(%s::bytea[], %s::text[]) AS wanted (owner, key) "  # noqa: S608
+    "JOIN events USING (owner, key) WHERE space_id = %s"
+)
 _LAST: Final = select(func.max(events.c.position))
 _POSTGRES_TYPES: Final = {
     "position": "bigint", "space_id": "int", "owner": "bytea", "key": "text",
@@ -119,6 +126,35 @@ def _filled(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {
         name: column for name, column in columns.items() if name not in _OPTIONAL or any(column)
     }
+
+
+def find_firsts(
+    tx: Tx, space: SpaceId, keys: Sequence[tuple[bytes, str]]
+) -> dict[tuple[bytes, str], First]:
+    """Return, of stored events that hold these (owner, key) pairs, what a repeat is told."""
+    rows: list[tuple[Any, ...]] = []
+    if tx.is_sqlite:
+        for start in range(0, len(keys), _KEYS_A_STATEMENT):
+            part = keys[start : start + _KEYS_A_STATEMENT]
+            values = chain.from_iterable((bytearray(owner), key) for owner, key in part)
+            rows += tx.driver.execute(_find_sqlite(len(part)), (*values, space)).fetchall()
+    elif keys:
+        with tx.driver.cursor() as cursor:
+            cursor.execute(_FIND_POSTGRES, [[o for o, _ in keys], [k for _, k in keys], space])
+            rows = cursor.fetchall()
+    return {
+        (bytes(owner), key): First(event_id(position, from_micros(at)), content, bool(over))
+        for owner, key, position, at, content, over in rows
+    }
+
+
+@cache
+def _find_sqlite(pairs: int) -> str:
+    wanted = ", ".join(["(?, ?)"] * pairs)
+    return (
+        f"WITH wanted (owner, key) AS (VALUES {wanted}) "  # noqa: S608 - names of our own
+        f"SELECT {_FIRST} FROM wanted CROSS JOIN events USING (owner, key) WHERE space_id = ?"
+    )
 
 
 def to_columns(
