@@ -34,7 +34,8 @@ from .calls import (
     json_response,
     require_scope,
 )
-from .events import RawRoute, handled_by, strict_refusal
+from .events import strict_refusal
+from .express import RawRoute, handled_by
 from .paths import PathCustomer
 from .problems import responses
 

@@ -44,6 +44,7 @@ from . import (
     wallets,
     webhooks,
 )
+from .express import Express, handlers
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -117,7 +118,8 @@ def build_app(
         app.include_router(router, prefix=PREFIX)
     openapi.install(app, PREFIX)
     problems.install(app)
-    app.add_middleware(Envelope)
+    app.add_middleware(Express, handlers=handlers(ROUTERS, PREFIX))
+    app.add_middleware(Envelope)  # the outermost
     return app
 
 

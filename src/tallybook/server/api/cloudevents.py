@@ -12,7 +12,8 @@ from tallybook.wire.events import BatchResult
 
 from .bodies import read_body
 from .calls import bearer, json_response
-from .events import RawRoute, encode, handled_by, submit
+from .events import encode, submit
+from .express import RawRoute, handled_by
 from .problems import responses
 
 router = APIRouter(tags=["usage"], route_class=RawRoute)

@@ -1,11 +1,9 @@
 """Usage over HTTP: events in, history and sums out."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 
 from tallybook.server.catalog.errors import AgentNotFound
 from tallybook.server.customers.errors import CustomerNotFound
@@ -33,29 +31,10 @@ from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
 from .calls import bearer, check_caller, idempotency_key, json_response, recognize
+from .express import RawRoute, handled_by
 from .problems import responses
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 encode = msgspec.json.Encoder().encode
-
-
-class RawRoute(APIRoute):
-    """A documented route whose handler reads the request itself: the way of very many events."""
-
-    def get_route_handler(self) -> Handler:
-        handler: Handler = self.endpoint.handle  # type: ignore[attr-defined]
-        return handler
-
-
-def handled_by(handle: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let `handle` answer the route that the decorated signature documents."""
-
-    def decorate(documented: Callable[..., Any]) -> Callable[..., Any]:
-        documented.handle = handle  # type: ignore[attr-defined]
-        return documented
-
-    return decorate
-
 
 router = APIRouter(prefix="/events", tags=["usage"], route_class=RawRoute)
 

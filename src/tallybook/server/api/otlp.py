@@ -13,7 +13,7 @@ from tallybook.wire.otlp import ExportTraces
 
 from .bodies import read_body
 from .calls import WriteCall, bearer, ingester
-from .events import RawRoute, handled_by
+from .express import RawRoute, handled_by
 from .problems import responses
 
 router = APIRouter(tags=["costs"], route_class=RawRoute)

@@ -89,6 +89,18 @@ def from_refusal(refusal: errors.Refusal, request_id: str, path: str) -> Respons
     )
 
 
+def invalid(request: Request, error: RequestValidationError) -> Response:
+    fields = [_field_error(item) for item in error.errors()]
+    return problem(
+        request.state.request_id,
+        request.url.path,
+        status=422,
+        code="validation_failed",
+        detail=_summary(fields) or "The request has wrong values.",
+        errors=fields[:100],
+    )
+
+
 def _detail(refusal: errors.Refusal) -> str:
     """Say which fields are wrong, where the refusal itself says no more than that some are."""
     if type(refusal) is not errors.InvalidInput or not refusal.errors:
@@ -140,15 +152,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        fields = [_field_error(item) for item in error.errors()]
-        return problem(
-            request.state.request_id,
-            request.url.path,
-            status=422,
-            code="validation_failed",
-            detail=_summary(fields) or "The request has wrong values.",
-            errors=fields[:100],
-        )
+        return invalid(request, error)
 
     @app.exception_handler(HTTPException)
     async def _routing(request: Request, error: HTTPException) -> Response:

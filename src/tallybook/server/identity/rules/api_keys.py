@@ -4,6 +4,7 @@
 """
 
 import hmac
+import re
 from typing import Final
 from zlib import crc32
 
@@ -13,6 +14,9 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 RANDOM_CHARS: Final = 32
 CHECK_CHARS: Final = 6
 _PREFIXES: Final = {mode: f"tb_{mode.value}_" for mode in Mode}
+_SHAPE: Final = re.compile(
+    f"(?:{'|'.join(_PREFIXES.values())})[{ALPHABET}]{{{RANDOM_CHARS + CHECK_CHARS}}}"
+)
 
 
 def format_key(mode: Mode, random_text: str) -> str:
@@ -24,13 +28,9 @@ def format_key(mode: Mode, random_text: str) -> str:
 
 def is_well_formed(key: str) -> bool:
     """Tell whether this could be one of our keys: prefix, alphabet, length, checksum."""
-    body, check = key[:-CHECK_CHARS], key[-CHECK_CHARS:]
-    prefix = next((p for p in _PREFIXES.values() if key.startswith(p)), None)
-    if prefix is None or len(body) != len(prefix) + RANDOM_CHARS:
+    if not _SHAPE.fullmatch(key):
         return False
-    if not all(char in ALPHABET for char in body[len(prefix) :] + check):
-        return False
-    return hmac.compare_digest(_check(body), check)
+    return hmac.compare_digest(_check(key[:-CHECK_CHARS]), key[-CHECK_CHARS:])
 
 
 def digest(key: str, pepper: bytes) -> bytes:
