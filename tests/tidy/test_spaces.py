@@ -41,6 +41,14 @@ WITHOUT_SPACE = {
         "claim": "the mailer goes over all spaces",
         "skip_waiting": "the mailer goes over all spaces",
     },
+    "server/payments/store/orders.py": {
+        "is_waiting": "the charger goes over all spaces",
+        "claim": "the charger goes over all spaces",
+        "_waiting": "a condition, of all spaces or of one",
+        "take_over": "the charger that was killed went over all spaces",
+        "find": "a provider names an order of any space, with a signature",
+        "forget_events": "what is too old goes, in all spaces",
+    },
     "server/metering/store/counters.py": {
         "_upsert": "a statement, made once; the rows that it stores bring their space",
     },

@@ -14,6 +14,7 @@ from .base import (
     Metadata,
     Name,
     NonNegative,
+    Ref,
     Request,
     Response,
     TaxId,
@@ -21,6 +22,7 @@ from .base import (
 )
 
 CustomerType = Literal["agent", "individual", "company"]
+PaymentProvider = Literal["stripe"]
 CustomerStatus = Literal["active", "inactive", "suspended"]
 
 Email = Annotated[Text, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
@@ -43,6 +45,14 @@ class CustomerTaxInput(Request):
     rate: NonNegative
 
 
+class PaymentAccountInput(Request):
+    """Where a payment provider keeps the customer's means of payment, in the provider's ids."""
+
+    provider: PaymentProvider
+    customer_id: Ref
+    payment_method_id: Ref
+
+
 class CustomerUpsert(Request):
     """A customer's fields where the path names the external id."""
 
@@ -57,6 +67,8 @@ class CustomerUpsert(Request):
     tax_id: TaxId | None = None
     locale: LocaleTag | None = None
     """How documents for the customer are written; without it, as the seller's are."""
+    payment_account: PaymentAccountInput | None = None
+    """What invoices are charged to that no wallet pays, where the server has the provider's key."""
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -83,6 +95,7 @@ class CustomerUpdate(Request):
     address: Address | None = _leave()
     tax_id: TaxId | None = _leave()
     locale: LocaleTag | None = _leave()
+    payment_account: PaymentAccountInput | None = _leave()
     metadata: Metadata = _leave()
 
 
@@ -91,6 +104,14 @@ class CustomerTax(Response):
 
     name: str
     rate: Dec
+
+
+class PaymentAccount(Response):
+    """Where a payment provider keeps the customer's means of payment, in the provider's ids."""
+
+    provider: PaymentProvider | str
+    customer_id: str
+    payment_method_id: str
 
 
 class Customer(Response):
@@ -108,6 +129,7 @@ class Customer(Response):
     address: str | None = None
     tax_id: str | None = None
     locale: str | None = None
+    payment_account: PaymentAccount | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
     updated_at: Instant

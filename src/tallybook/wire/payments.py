@@ -1,8 +1,8 @@
 """Payments and their refunds."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import (
     Amount,
@@ -19,6 +19,7 @@ from .base import (
     Response,
     Text,
 )
+from .customers import PaymentProvider
 
 PaymentMethod = Literal[
     "credit_card",
@@ -58,8 +59,18 @@ class PaymentCreate(CustomerChoice):
     payment_date: Day | None = None
     description: Text | None = None
     external_transaction_id: Name | None = None
+    provider: PaymentProvider | None = None
+    """Who takes the money: the customer's payment account there is charged."""
     status: SettableStatus = "pending"
     metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _provider_says(self) -> Self:
+        if self.provider is not None and (
+            self.status != "pending" or self.payment_method == "wallet"
+        ):
+            raise ValueError("a provider's payment begins as pending, and not from a wallet")
+        return self
 
 
 class PaymentUpdate(Request):
@@ -96,6 +107,13 @@ class Refund(Response):
     created_at: Instant
 
 
+class ProviderEvent(Response):
+    """What a payment provider tells, in its own form."""
+
+    id: str
+    type: str
+
+
 class Payment(Response):
     """Money from a customer. `credits` is what lands in the wallet, where agreed apart."""
 
@@ -112,6 +130,7 @@ class Payment(Response):
     notes: str | None = None
     failure_reason: str | None = None
     external_transaction_id: str | None = None
+    provider: PaymentProvider | str | None = None
     invoice_id: str | None = None
     contract_id: str | None = None
     wallet_id: str | None = None

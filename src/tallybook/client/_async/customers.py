@@ -10,7 +10,7 @@ from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_own_path, path
 from tallybook.client.types.access import AccessDecision
-from tallybook.client.types.customers import TaxRate
+from tallybook.client.types.customers import PaymentAccountFields, TaxRate
 from tallybook.client.types.subscriptions import SubscribeOptions
 from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import customers as wire
@@ -121,6 +121,7 @@ class AsyncCustomers(AsyncResource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -140,6 +141,7 @@ class AsyncCustomers(AsyncResource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         return await self._write("POST", "/customers", AsyncCustomer, options, body)
@@ -182,6 +184,7 @@ class AsyncCustomers(AsyncResource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -200,6 +203,7 @@ class AsyncCustomers(AsyncResource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         if id is None:
@@ -236,6 +240,7 @@ class AsyncCustomers(AsyncResource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> AsyncCustomer:
@@ -251,6 +256,7 @@ class AsyncCustomers(AsyncResource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         where = path("customers", "external", external_id)

@@ -10,7 +10,7 @@ from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_own_path, path
 from tallybook.client.types.access import AccessDecision
-from tallybook.client.types.customers import TaxRate
+from tallybook.client.types.customers import PaymentAccountFields, TaxRate
 from tallybook.client.types.subscriptions import SubscribeOptions
 from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import customers as wire
@@ -119,6 +119,7 @@ class Customers(Resource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -138,6 +139,7 @@ class Customers(Resource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         return self._write("POST", "/customers", Customer, options, body)
@@ -180,6 +182,7 @@ class Customers(Resource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json | None] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -198,6 +201,7 @@ class Customers(Resource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         if id is None:
@@ -234,6 +238,7 @@ class Customers(Resource):
         address: str | NotGiven | None = NOT_GIVEN,
         tax_id: str | NotGiven | None = NOT_GIVEN,
         locale: str | NotGiven | None = NOT_GIVEN,
+        payment_account: PaymentAccountFields | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Customer:
@@ -249,6 +254,7 @@ class Customers(Resource):
             address=address,
             tax_id=tax_id,
             locale=locale,
+            payment_account=payment_account,
             metadata=metadata,
         )
         where = path("customers", "external", external_id)

@@ -11,6 +11,7 @@ from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_fields, customer_filter, path
 from tallybook.client.types.payments import Payment, Refund
 from tallybook.wire import payments as wire
+from tallybook.wire.customers import PaymentProvider
 
 from .pages import Page
 from .resources import Resource
@@ -36,12 +37,15 @@ class Payments(Resource):
         payment_date: date | str | NotGiven | None = NOT_GIVEN,
         description: str | NotGiven | None = NOT_GIVEN,
         external_transaction_id: str | NotGiven | None = NOT_GIVEN,
+        provider: PaymentProvider | NotGiven | None = NOT_GIVEN,
         status: wire.SettableStatus | NotGiven = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],
     ) -> Payment:
         """Record a payment. Completed, what no invoice takes becomes purchased wallet credit.
 
+        With a `provider` the customer's payment account there is charged: it is pending until
+        the provider has said what came of it.
         Errors: ConflictError `duplicate_external_transaction_id`, or an invoice not open.
         """
         body: dict[str, Any] = {
@@ -54,6 +58,7 @@ class Payments(Resource):
                 payment_date=payment_date,
                 description=description,
                 external_transaction_id=external_transaction_id,
+                provider=provider,
                 status=status,
                 metadata=metadata,
             ),

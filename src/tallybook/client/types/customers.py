@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from tallybook.client.encoding import DecimalInput
+from tallybook.wire.customers import PaymentProvider
 
 
 class TaxRate(TypedDict):
@@ -10,3 +11,11 @@ class TaxRate(TypedDict):
 
     name: str
     rate: DecimalInput
+
+
+class PaymentAccountFields(TypedDict):
+    """Where a payment provider keeps the customer's means of payment, in the provider's ids."""
+
+    provider: PaymentProvider
+    customer_id: str
+    payment_method_id: str

@@ -10,6 +10,7 @@ from tallybook.server.identity import service as identity
 from tallybook.server.ingest.gate import Gate
 from tallybook.server.storage import Database
 from tallybook.server.webhooks.rules.addresses import Network
+from tallybook.server.worker.charging import Gateways
 
 from . import (
     access,
@@ -37,6 +38,7 @@ from . import (
     plans,
     pricing,
     problems,
+    providers,
     rehearsals,
     subscriptions,
     test_clock,
@@ -62,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     test_clock.router,
     wallets.router,
     payments.router,
+    providers.router,
     markets.router,
     balances.router,
     meters.router,
@@ -87,6 +90,7 @@ def build_app(
     *,
     operator_token: str | None = None,
     webhook_networks: Sequence[Network] = (),
+    gateways: Gateways | None = None,
     started: Callable[[], None] | None = None,
     stopping: Callable[[], None] | None = None,
 ) -> FastAPI:
@@ -113,7 +117,13 @@ def build_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.operation_id or route.name,
     )
-    answer_from(app, db, operator_token=operator_token, webhook_networks=webhook_networks)
+    answer_from(
+        app,
+        db,
+        operator_token=operator_token,
+        webhook_networks=webhook_networks,
+        gateways=gateways,
+    )
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     openapi.install(app, PREFIX)
@@ -129,10 +139,12 @@ def answer_from(
     *,
     operator_token: str | None = None,
     webhook_networks: Sequence[Network] = (),
+    gateways: Gateways | None = None,
 ) -> None:
     """Have an application that serves nobody right now answer from a database."""
     app.state.db = db
     app.state.pepper = db.write_now(identity.pepper)
     app.state.operator_token = operator_token
     app.state.webhook_networks = webhook_networks
+    app.state.gateways = gateways or {}
     app.state.gate = Gate(db)

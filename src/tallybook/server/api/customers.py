@@ -9,7 +9,12 @@ from pydantic import BaseModel
 from tallybook.server.customers import service as customers
 from tallybook.server.customers import views
 from tallybook.server.customers.errors import CustomerNotFound, ExternalIdTaken
-from tallybook.server.customers.models import CustomerStatus, CustomerTax, CustomerType
+from tallybook.server.customers.models import (
+    CustomerStatus,
+    CustomerTax,
+    CustomerType,
+    PaymentAccount,
+)
 from tallybook.server.storage import Tx
 from tallybook.wire import customers as wire
 from tallybook.wire.base import Page
@@ -32,6 +37,8 @@ def fields_of(body: BaseModel) -> dict[str, Any]:
         fields["status"] = CustomerStatus(fields["status"])
     if fields.get("taxes") is not None:
         fields["taxes"] = tuple(CustomerTax(tax.name, tax.rate) for tax in fields["taxes"])
+    if (account := fields.get("payment_account")) is not None:
+        fields["payment_account"] = PaymentAccount(**account.model_dump())
     return fields
 
 

@@ -41,7 +41,10 @@ SORTS = ("created_at", "updated_at")
     operation_id="payments.create",
 )
 def create_payment(body: wire.PaymentCreate, write: Write) -> Response:
-    """Record a payment. Completed, what no invoice takes becomes purchased wallet credit."""
+    """Record a payment. Completed, what no invoice takes becomes purchased wallet credit.
+
+    With a `provider` the customer's payment account there is charged, after this answer.
+    """
     key = write.require_key()
 
     def work(tx: Tx) -> wire.Payment:
@@ -65,6 +68,7 @@ def create_payment(body: wire.PaymentCreate, write: Write) -> Response:
             payment_date=body.payment_date,
             description=body.description,
             external_transaction_id=body.external_transaction_id,
+            provider=body.provider,
             status=PaymentStatus(body.status),
             metadata=body.metadata,
             key=key,
@@ -136,6 +140,7 @@ def update_payment(payment_id: str, body: wire.PaymentUpdate, write: Write) -> R
     def work(tx: Tx) -> wire.Payment:
         payment = payments.edit(tx, write.space, payment_id, fields, at=write.now)
         if status is not None:
+            payments.require_own(payment)
             payment = take_payment.set_status(
                 tx, write.space, payment_id, PaymentStatus(status), at=write.now
             )
@@ -209,6 +214,7 @@ def _for_invoice(
         payment_date=body.payment_date,
         description=body.description,
         external_transaction_id=body.external_transaction_id,
+        provider=body.provider,
         status=PaymentStatus(body.status),
         metadata=body.metadata,
         key=key,

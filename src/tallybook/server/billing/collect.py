@@ -7,32 +7,32 @@ from tallybook.server.identity.models import Space
 from tallybook.server.invoicing import service as invoicing
 from tallybook.server.invoicing.models import CollectionMethod, Invoice, InvoiceStatus
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.payments import service as payments
 from tallybook.server.storage import Tx
-from tallybook.server.wallets import service as wallets
-from tallybook.server.wallets.errors import InsufficientWalletBalance
 
+from .providers import PROVIDERS, WALLETS, Taken
 from .rules.dunning import next_attempt
 from .standing import hold_with_subscriptions, review
-from .take_payment import pay_invoice
 
 
 def finalize_and_collect(tx: Tx, space: SpaceId, invoice_id: str, *, at: datetime) -> Invoice:
-    """Finalize a generated invoice and take it from the wallets, if it is to be charged.
+    """Finalize a generated invoice and take what it says, if it is to be charged.
 
-    Where they cannot pay all, nothing is taken and it is due at once; a customer without a
-    wallet in the currency has until the due date. Source: semantics, choice 24.
+    Where no provider can pay all, nothing is taken and it is due at once; a customer without any,
+    that is without a wallet in the currency and a payment account, has until the due date.
+    Source: semantics, choice 24.
     """
     invoice = invoicing.finalize(tx, space, invoice_id, at=at)
     if invoice.status is not InvoiceStatus.OPEN:
         return invoice
     if invoice.collection_method is not CollectionMethod.CHARGE_AUTOMATICALLY:
         return invoice
-    paid = attempt(tx, space, invoice, at=at)
-    if paid is not None:
-        return paid
-    if not wallets.list_of(tx, space, invoice.customer_id, invoice.currency):
+    taken = attempt(tx, space, invoice, at=at)
+    if taken is Taken.PAID:
+        return invoicing.get(tx, space, invoice_id)
+    if taken is Taken.BEGUN or not any(one.serves(tx, space, invoice) for one in PROVIDERS):
         return invoice
-    return _past_due(tx, space, invoicing.fall_due(tx, space, invoice.id, at=at), at=at)
+    return fall_past_due(tx, space, invoice, at=at)
 
 
 def retry_open(
@@ -48,10 +48,11 @@ def retry_open(
             continue
         if invoice.collection_method is not CollectionMethod.CHARGE_AUTOMATICALLY:
             continue
-        done = attempt(tx, space, invoice, at=at)
-        if done is None:
+        if payments.find_under_way(tx, space, invoice.id) is not None:
+            continue
+        if WALLETS.take(tx, space, invoice, at=at) is not Taken.PAID:
             break
-        paid.append(done)
+        paid.append(invoicing.get(tx, space, invoice.id))
     return paid
 
 
@@ -62,21 +63,27 @@ def fall_due(tx: Tx, space: Space, invoice_id: str, _due_at: datetime, now: date
     if invoice.status is not InvoiceStatus.OPEN:
         return
     automatic = invoice.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY
-    if invoice.is_generated and automatic and attempt(tx, space.id, invoice, at=now) is not None:
-        return
+    if invoice.is_generated and automatic:
+        taken = attempt(tx, space.id, invoice, at=now)
+        if taken is not Taken.NOTHING:  # what was begun tells when it has failed
+            return
     _past_due(tx, space.id, invoice, at=now)
 
 
-def attempt(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice | None:
-    """Pay an invoice whole from the wallets; None where they hold too little."""
-    there = wallets.available(tx, space, invoice.customer_id, invoice.currency, at=at)
-    if there < invoice.amount_due:
-        return None
-    try:
-        key = f"collect:{invoice.id}:{invoice.version}"
-        return pay_invoice(tx, space, invoice.id, key=key, at=at)[0]
-    except InsufficientWalletBalance:  # somebody else was quicker
-        return None
+def attempt(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Taken:
+    """Take all that is due from the first provider that can; never beside what is under way."""
+    if payments.find_under_way(tx, space, invoice.id) is not None:
+        return Taken.BEGUN
+    for provider in PROVIDERS:
+        taken = provider.take(tx, space, invoice, at=at)
+        if taken is not Taken.NOTHING:
+            return taken
+    return Taken.NOTHING
+
+
+def fall_past_due(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice:
+    """Make an invoice due at once, that was to be charged and could not be."""
+    return _past_due(tx, space, invoicing.fall_due(tx, space, invoice.id, at=at), at=at)
 
 
 def _past_due(tx: Tx, space: SpaceId, invoice: Invoice, *, at: datetime) -> Invoice:

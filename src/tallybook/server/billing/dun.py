@@ -8,6 +8,7 @@ from tallybook.server.invoicing.models import CollectionMethod, Invoice, Invoice
 from tallybook.server.storage import Tx
 
 from .collect import attempt
+from .providers import Taken
 from .rules.dunning import next_attempt
 from .standing import hold_with_subscriptions, review
 
@@ -23,7 +24,16 @@ def dun(tx: Tx, space: Space, invoice_id: str, _due_at: datetime, now: datetime)
     invoice = hold_with_subscriptions(tx, space.id, [found])[invoice_id]
     if invoice.status is not InvoiceStatus.OPEN or invoice.past_due_at is None:
         return
-    if _is_charged(invoice) and attempt(tx, space.id, invoice, at=now) is not None:
+    if is_charged(invoice):
+        taken = attempt(tx, space.id, invoice, at=now)
+        if taken is not Taken.NOTHING:  # what was begun goes on here when it has failed
+            return
+    go_on(tx, space, invoice, now=now)
+
+
+def go_on(tx: Tx, space: Space, invoice: Invoice, *, now: datetime) -> None:
+    """Remind of a past due invoice and try it again on the next day, or give it up."""
+    if invoice.past_due_at is None:
         return
     days = space.settings.dunning_days
     if not days:  # switched off since
@@ -37,6 +47,6 @@ def dun(tx: Tx, space: Space, invoice_id: str, _due_at: datetime, now: datetime)
     invoicing.remind(tx, space.id, invoice.id, attempt=number - 1, next_attempt_at=at, at=now)
 
 
-def _is_charged(invoice: Invoice) -> bool:
+def is_charged(invoice: Invoice) -> bool:
     automatic = invoice.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY
     return invoice.is_generated and automatic

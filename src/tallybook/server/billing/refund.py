@@ -17,7 +17,15 @@ from tallybook.server.ledger.models import Account, AccountKind
 from tallybook.server.ledger.rules.postings import move, to_ledger
 from tallybook.server.ledger.rules.prints import print_of
 from tallybook.server.payments import service as payments
-from tallybook.server.payments.models import Payment, PaymentMethod, Refund
+from tallybook.server.payments.models import (
+    Order,
+    Outcome,
+    Payment,
+    PaymentMethod,
+    Refund,
+    RefundStatus,
+)
+from tallybook.server.payments.rules.orders import refund_after
 from tallybook.server.payments.rules.refunds import refund_amount
 from tallybook.server.storage import Tx
 from tallybook.server.wallets import service as wallets
@@ -84,6 +92,22 @@ def refund_payment(
         tx, space, operation=REFUND, key=key, fingerprint=print_, object_id=made.id, at=at
     )
     return made, False
+
+
+def settle_refund(tx: Tx, space: SpaceId, order: Order, outcome: Outcome, *, at: datetime) -> None:
+    """Say what became of a provider's refund. One that failed becomes credit, not silence."""
+    payment = payments.lock(tx, space, order.payment_id)
+    refund = payments.get_refund(tx, space, order.id)
+    status = refund_after(refund.status, outcome.result)
+    if status is None:
+        return
+    if status is RefundStatus.FAILED:
+        wallets.hold_for(tx, space, payment, at=at)  # wallets before accounts, as everywhere
+    after = payments.end_refund(
+        tx, space, refund.id, status, external_refund_id=outcome.reference, at=at
+    )
+    if status is RefundStatus.FAILED:
+        wallets.credit_payment(tx, space, after, amount=refund.amount, at=at)
 
 
 def _unearn(

@@ -15,6 +15,7 @@ from tallybook.server.ledger.models import Account, AccountKind
 from tallybook.server.ledger.rules.postings import move, to_ledger
 from tallybook.server.ledger.rules.prints import print_of
 from tallybook.server.payments import service as payments
+from tallybook.server.payments.errors import PaymentUnderWay
 from tallybook.server.payments.models import (
     Payment,
     PaymentMethod,
@@ -45,6 +46,7 @@ def pay_invoice(
 
     Returns the invoice, and whether this key had paid before.
     Errors: InvoiceNotFound; IllegalInvoiceTransition (not open); InsufficientWalletBalance;
+    PaymentUnderWay;
     WalletNotFound; WalletCurrencyMismatch; KeyReused.
     Source: semantics, choice 24.
     """
@@ -57,6 +59,7 @@ def pay_invoice(
         raise IllegalInvoiceTransition(
             invoice_id=invoice.id, current_state=invoice.status.value, action="pay"
         )
+    _check_free(tx, space, invoice)
     wanted = invoice.amount_due if amount is None else min(amount, invoice.amount_due)
     parts = wallets.pay_from(
         tx,
@@ -140,6 +143,7 @@ def receive(
     payment_date: date | None = None,
     description: str | None = None,
     external_transaction_id: str | None = None,
+    provider: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> tuple[Payment, bool]:
     """Record a payment for an invoice; return it, and whether the key had made it before.
@@ -148,17 +152,15 @@ def receive(
     DuplicateExternalTransaction; KeyReused.
     """
     about = {"invoice_id": invoice_id, "customer_id": customer_id, "amount": amount}
-    about |= {
-        "currency": currency,
-        "status": status,
-        "external_transaction_id": external_transaction_id,
-    }
-    print_ = print_of(about)
+    about |= {"currency": currency, "status": status, "provider": provider}
+    print_ = print_of({**about, "external_transaction_id": external_transaction_id})
     before = ledger.find_request(tx, space, operation="payment.create", key=key, fingerprint=print_)
     if before is not None:
         return payments.get(tx, space, before), True
     invoice = _hold(tx, space, invoice_id)
     _check_taker(invoice, customer_id, currency)
+    if provider is not None:
+        _check_free(tx, space, invoice)
     payment = payments.create(
         tx,
         space,
@@ -170,6 +172,7 @@ def receive(
         payment_date=payment_date,
         description=description,
         external_transaction_id=external_transaction_id,
+        provider=provider,
         invoice_id=invoice.id,
         contract_id=invoice.contract_id,
         metadata=metadata,
@@ -185,6 +188,13 @@ def receive(
         at=at,
     )
     return set_status(tx, space, payment.id, status, at=at), False
+
+
+def _check_free(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
+    """Errors: PaymentUnderWay (a provider is at a payment of it)."""
+    under_way = payments.find_under_way(tx, space, invoice.id)
+    if under_way is not None:
+        raise PaymentUnderWay(payment_id=under_way.id, provider=under_way.provider)
 
 
 def _check_taker(invoice: Invoice, customer_id: str, currency: str | None) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 
 from tallybook.server.storage import Database
 from tallybook.server.worker import Worker
+from tallybook.server.worker.charging import Gateways
 
 from . import flags, installation, output
 from .errors import Failure
@@ -67,7 +68,17 @@ def worker_of(settings: Settings, db: Database) -> Worker:
         db,
         webhook_networks=settings.webhook_allowed_networks,
         mail_server=settings.mail_server,
+        gateways=gateways_of(settings),
     )
+
+
+def gateways_of(settings: Settings) -> Gateways:
+    """Return the payment providers that this installation has keys of."""
+    if not settings.stripe_keys:
+        return {}
+    from tallybook.server.payments.stripe import Stripe
+
+    return {mode: Stripe(keys) for mode, keys in settings.stripe_keys.items()}
 
 
 def log_to_stderr() -> None:
@@ -125,6 +136,7 @@ def run_server(
         db,
         operator_token=token,
         webhook_networks=settings.webhook_allowed_networks,
+        gateways=gateways_of(settings),
         started=worker.start if worker else None,
         stopping=(lambda: worker.stop(WORKER_STOP_S)) if worker else None,
     )

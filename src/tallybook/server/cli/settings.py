@@ -4,10 +4,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from tallybook.server.identity.models import Mode
 from tallybook.server.mail.smtp import MailServer, parse_server
+from tallybook.server.payments.models import StripeKeys
 from tallybook.server.webhooks.rules.addresses import Network, parse_networks
 
 from .errors import WrongUsage
@@ -27,6 +30,11 @@ NAMES: Final = (
     "webhook_allowed_networks",
     "smtp_url",
     "mail_from",
+    "stripe_key",
+    "stripe_webhook_secret",
+    "stripe_test_key",
+    "stripe_test_webhook_secret",
+    "stripe_url",
 )
 _POSTGRES: Final = ("postgresql:", "postgres:", "postgresql+psycopg:")
 
@@ -43,6 +51,7 @@ class Settings:
     api_key: str | None = field(repr=False)
     webhook_allowed_networks: tuple[Network, ...] = ()
     mail_server: MailServer | None = None
+    stripe_keys: Mapping[Mode, StripeKeys] = field(default_factory=dict)
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -81,6 +90,7 @@ def resolve(
         api_key=chosen["api_key"],
         webhook_allowed_networks=_networks(chosen["webhook_allowed_networks"]),
         mail_server=_mail_server(chosen["smtp_url"], chosen["mail_from"]),
+        stripe_keys=_stripe_keys(chosen),
     )
 
 
@@ -128,6 +138,27 @@ def _mail_server(url: Any, sender: Any) -> MailServer | None:
         return parse_server(str(url), None if sender is None else str(sender))
     except ValueError as error:
         raise WrongUsage(f"smtp_url: {error}") from None
+
+
+def _stripe_keys(chosen: Mapping[str, Any]) -> dict[Mode, StripeKeys]:
+    """Return the keys of each mode that has some."""
+    found = {}
+    for mode, prefix in ((Mode.LIVE, "stripe"), (Mode.TEST, "stripe_test")):
+        key, secrets = chosen[f"{prefix}_key"], chosen[f"{prefix}_webhook_secret"]
+        if key is None:
+            if secrets is not None:
+                raise WrongUsage(f"{prefix}_webhook_secret: set {prefix}_key, too")
+            continue
+        if mode is Mode.TEST and "_live_" in str(key):
+            raise WrongUsage("stripe_test_key: test spaces never charge with a live key")
+        texts = secrets if isinstance(secrets, list) else str(secrets or "").split(",")
+        stripped = tuple(str(text).strip() for text in texts)
+        found[mode] = StripeKeys(str(key), tuple(s for s in stripped if s), chosen["stripe_url"])
+    if found and find_spec("stripe") is None:
+        raise WrongUsage(
+            "stripe_key: Stripe's library is not installed: pip install 'tallybook[stripe]'"
+        )
+    return found
 
 
 def _port(given: Any) -> int:

@@ -27,6 +27,15 @@ class CustomerTax:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentAccount:
+    """Where a payment provider keeps the customer's means of payment, in its own ids."""
+
+    provider: str
+    customer_id: str
+    payment_method_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Customer:
     id: str
     name: str
@@ -43,4 +52,5 @@ class Customer:
     address: str | None = None  # lines, without the name
     tax_id: str | None = None
     locale: str | None = None  # None: the seller's
+    payment_account: PaymentAccount | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)

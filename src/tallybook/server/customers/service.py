@@ -45,6 +45,7 @@ def create(
         "address": None,
         "tax_id": None,
         "locale": None,
+        "payment_account": None,
         "metadata": {},
     }
     fresh = {"id": new_id("cus"), "created_at": at, "updated_at": at}

@@ -12,7 +12,7 @@ from tallybook.server.kernel.money import plain
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
 
-from .models import Customer, CustomerStatus, CustomerTax, CustomerType
+from .models import Customer, CustomerStatus, CustomerTax, CustomerType, PaymentAccount
 from .tables import customers
 
 _SORTS = {"created_at": customers.c.created_at, "name": customers.c.name}
@@ -104,7 +104,7 @@ def _to_row(customer: Customer) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[Any, Any]) -> Customer:
-    taxes = row["taxes"]
+    taxes, account = row["taxes"], row["payment_account"]
     return Customer(
         id=row["id"],
         name=row["name"],
@@ -123,5 +123,6 @@ def from_row(row: Mapping[Any, Any]) -> Customer:
         address=row["address"],
         tax_id=row["tax_id"],
         locale=row["locale"],
+        payment_account=None if account is None else PaymentAccount(**account),
         metadata=row["metadata"],
     )

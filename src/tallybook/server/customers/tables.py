@@ -20,6 +20,7 @@ customers = Table(
     Column("address", Text, nullable=True),
     Column("tax_id", Text, nullable=True),
     Column("locale", Text, nullable=True),
+    Column("payment_account", Document, nullable=True),
     Column("metadata", Document, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

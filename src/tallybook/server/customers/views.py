@@ -8,7 +8,7 @@ from .models import Customer
 
 
 def to_wire(customer: Customer) -> wire.Customer:
-    taxes = customer.taxes
+    taxes, account = customer.taxes, customer.payment_account
     return wire.Customer(
         id=customer.id,
         external_id=customer.external_id,
@@ -24,6 +24,13 @@ def to_wire(customer: Customer) -> wire.Customer:
         address=customer.address,
         tax_id=customer.tax_id,
         locale=customer.locale,
+        payment_account=None
+        if account is None
+        else wire.PaymentAccount(
+            provider=account.provider,
+            customer_id=account.customer_id,
+            payment_method_id=account.payment_method_id,
+        ),
         metadata=dict(customer.metadata),
         created_at=customer.created_at,
         updated_at=customer.updated_at,

@@ -1,6 +1,6 @@
 """How payments say no."""
 
-from tallybook.server.kernel.errors import Conflict, InvalidInput, NotFound
+from tallybook.server.kernel.errors import Conflict, InvalidInput, Malformed, NotFound, Unavailable
 
 
 class PaymentNotFound(NotFound):
@@ -55,3 +55,39 @@ class MethodFixed(InvalidInput):
     """Whether a payment is made from a wallet cannot be changed."""
 
     code = "validation_failed"
+
+
+class PaymentAtProvider(Conflict):
+    """What becomes of this payment is for {provider} to say."""
+
+    code = "payment_at_provider"
+
+
+class PaymentUnderWay(Conflict):
+    """A payment of this invoice is under way at {provider}: wait for what comes of it."""
+
+    code = "payment_under_way"
+
+
+class PaymentAccountMissing(InvalidInput):
+    """The customer has no payment account at {provider}."""
+
+    code = "payment_account_missing"
+
+
+class NotChargeable(InvalidInput):
+    """{amount} {currency} cannot be charged: the provider takes steps of {step}."""
+
+    code = "amount_not_chargeable"
+
+
+class BadSignature(Malformed):
+    """The signature does not belong to this body, or is too old."""
+
+    code = "invalid_signature"
+
+
+class ProviderNotConfigured(Unavailable):
+    """This server cannot check what {provider} sends: set {setting}."""
+
+    code = "provider_not_configured"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+from tallybook.server.kernel.ids import SpaceId
 
 
 class PaymentStatus(StrEnum):
@@ -55,6 +57,12 @@ class PaymentSource(StrEnum):
     INVOICE = "invoice"
 
 
+class RefundStatus(StrEnum):
+    PENDING = "pending"  # the provider was asked for it
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Refund:
     id: str
@@ -65,7 +73,7 @@ class Refund:
     external_refund_id: str | None
     metadata: Mapping[str, Any]
     created_at: datetime
-    status: str = "completed"
+    status: RefundStatus = RefundStatus.COMPLETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Payment:
     notes: str | None = None
     failure_reason: str | None = None
     external_transaction_id: str | None = None
+    provider: str | None = None  # who takes the money, where somebody does
     invoice_id: str | None = None
     contract_id: str | None = None
     wallet_id: str | None = None
@@ -100,3 +109,97 @@ class Payment:
     def refundable(self) -> Decimal:
         """What was paid and not refunded yet."""
         return self.amount - self.amount_refunded if self.status in PAID else Decimal(0)
+
+
+class OrderKind(StrEnum):
+    CHARGE = "charge"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a provider is asked to do, once: `id` is the payment's or the refund's.
+
+    `reference` is the provider's own id of it, None until it is known; `charge_reference` that
+    of the charge which a refund is of. What is asked never changes: it may be asked again.
+    """
+
+    id: str
+    space: SpaceId
+    kind: OrderKind
+    provider: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    created_at: datetime
+    provider_customer_id: str | None = None
+    provider_method_id: str | None = None
+    charge_reference: str | None = None
+    reference: str | None = None
+    attempts: int = 0
+    last_error: str | None = None
+
+
+class Result(StrEnum):
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    WAITING = "waiting"  # not done: it is under way there, or could not be begun
+    LOST = "lost"  # no answer that says whether it was done
+
+
+FINAL: Final = frozenset({Result.SUCCEEDED, Result.DECLINED})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of asking a provider."""
+
+    result: Result
+    reason: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a provider sent of its own accord, with a signature that holds."""
+
+    id: str
+    order_id: str
+    thing: Any  # the provider's own object; its gateway reads it
+
+
+class Gateway(Protocol):
+    """A provider on the network: asked between two transactions, never in one.
+
+    Asking again after an answer that was lost moves no money a second time.
+    """
+
+    @property
+    def provider(self) -> str: ...
+
+    def prepare(self, order: Order) -> Outcome:
+        """Announce a charge; no money moves. The outcome has the reference, or says why not."""
+
+    def charge(self, order: Order) -> Outcome:
+        """Take the money of a prepared charge, or find what became of it."""
+
+    def refund(self, order: Order) -> Outcome:
+        """Give the money of a charge back, or find what became of it."""
+
+    def read_notice(self, body: bytes, signature: str | None) -> Notice | None:
+        """Return what it tells of an order; None for what is not ours. Errors: BadSignature."""
+
+    def judge(self, order: Order, notice: Notice) -> Outcome:
+        """Return what a notice says of its order."""
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeKeys:
+    """One of an account's modes: the secret key, and what its webhooks are signed with."""
+
+    secret_key: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)  # new and old, in rotation
+    url: str | None = None  # None: Stripe's own

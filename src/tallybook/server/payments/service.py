@@ -17,12 +17,14 @@ from tallybook.server.ledger.rules.postings import move, to_ledger
 from tallybook.server.storage import Tx, outbox
 from tallybook.server.storage.pages import PageRequest, Rows
 
-from . import store, views
+from . import orders, views
 from .errors import (
     DuplicateExternalRefund,
     DuplicateExternalTransaction,
     MethodFixed,
     NotAnAmount,
+    PaymentAccountMissing,
+    PaymentAtProvider,
     PaymentNotDeletable,
     PaymentNotFound,
 )
@@ -34,8 +36,10 @@ from .models import (
     PaymentSource,
     PaymentStatus,
     Refund,
+    RefundStatus,
 )
 from .rules import refunds, transitions
+from .store import payments as store
 
 from_row = store.from_row
 _DELETABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.FAILED})
@@ -61,11 +65,13 @@ def create(
     contract_id: str | None = None,
     wallet_id: str | None = None,
     credits: Decimal | None = None,
+    provider: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Payment:
-    """Record a pending payment.
+    """Record a pending payment; with a provider, it is charged to the customer's account there.
 
-    Errors: DuplicateExternalTransaction; NotAnAmount; TooManyDecimals; AmountTooLarge.
+    Errors: DuplicateExternalTransaction; NotAnAmount; TooManyDecimals; AmountTooLarge;
+    PaymentAccountMissing.
     """
     if amount <= 0:
         raise NotAnAmount()
@@ -83,6 +89,7 @@ def create(
         payment_date=payment_date or at.astimezone(identity.get_space(tx, space).zone).date(),
         description=description,
         external_transaction_id=external_transaction_id,
+        provider=provider,
         invoice_id=invoice_id,
         contract_id=contract_id,
         wallet_id=wallet_id,
@@ -91,6 +98,11 @@ def create(
     )
     if not store.add(tx, space, payment):
         raise DuplicateExternalTransaction(external_transaction_id=external_transaction_id)
+    if provider is not None:
+        account = customers.get(tx, space, customer_id).payment_account
+        if account is None or account.provider != provider:
+            raise PaymentAccountMissing(provider=provider, customer_id=customer_id)
+        orders.queue_charge(tx, space, payment, account)
     return payment
 
 
@@ -134,6 +146,30 @@ def list_page(
 def list_open(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
     """Return the payments of an invoice that may still be completed."""
     return store.list_open(tx, space, invoice_id)
+
+
+def find_under_way(tx: Tx, space: SpaceId, invoice_id: str) -> Payment | None:
+    """Return the payment of an invoice that a provider is at."""
+    found = store.list_open(tx, space, invoice_id)
+    return next((payment for payment in found if payment.provider is not None), None)
+
+
+def require_own(payment: Payment) -> None:
+    """Errors: PaymentAtProvider (not for us to say what becomes of it)."""
+    if payment.provider is not None:
+        raise PaymentAtProvider(
+            payment_id=payment.id, provider=payment.provider, current_state=payment.status.value
+        )
+
+
+def note_reference(tx: Tx, space: SpaceId, payment_id: str, reference: str) -> None:
+    """Show the provider's id as the external transaction id, where there is none."""
+    before = lock(tx, space, payment_id)
+    if before.external_transaction_id is None and not store.external_id_taken(
+        tx, space, reference, by_other_than=payment_id
+    ):
+        after = replace(before, external_transaction_id=reference, version=before.version + 1)
+        _save(tx, space, before, after)
 
 
 def list_for_invoice(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
@@ -252,6 +288,8 @@ def go_to(
 def delete(tx: Tx, space: SpaceId, payment_id: str) -> None:
     """Remove a payment that no money came of. Errors: PaymentNotDeletable."""
     payment = lock(tx, space, payment_id)
+    if payment.status is PaymentStatus.PENDING:
+        require_own(payment)
     if payment.status not in _DELETABLE:
         raise PaymentNotDeletable(payment_id=payment_id, current_state=payment.status.value)
     store.remove(tx, space, payment_id)
@@ -300,9 +338,12 @@ def refund(
         external_refund_id=external_refund_id,
         metadata=dict(metadata or {}),
         created_at=at,
+        status=RefundStatus.COMPLETED if before.provider is None else RefundStatus.PENDING,
     )
     if not store.add_refund(tx, space, made):
         raise DuplicateExternalRefund(external_refund_id=external_refund_id)
+    if before.provider is not None:
+        orders.queue_refund(tx, space, made, before)
     if before.payment_method is not PaymentMethod.WALLET:
         ledger.post(
             tx,
@@ -317,8 +358,47 @@ def refund(
                 credit=_account(before, AccountKind.CASH),
             ),
         )
-    _announce(tx, space, "payment.refunded", after, at=at, refund=made)
+    if made.status is RefundStatus.COMPLETED:
+        _announce(tx, space, "payment.refunded", after, at=at, refund=made)
     return after, made
+
+
+def end_refund(
+    tx: Tx,
+    space: SpaceId,
+    refund_id: str,
+    status: RefundStatus,
+    *,
+    external_refund_id: str | None,
+    at: datetime,
+) -> Payment:
+    """Say how a provider's refund ended; the caller holds the payment.
+
+    One that failed is in cash again, unapplied: the caller says what becomes of the money.
+    """
+    refund = get_refund(tx, space, refund_id)
+    before = lock(tx, space, refund.payment_id)
+    shown = refund.external_refund_id or external_refund_id
+    after_refund = replace(refund, status=status, external_refund_id=shown)
+    store.save_refund(tx, space, after_refund)
+    if status is RefundStatus.COMPLETED:
+        _announce(tx, space, "payment.refunded", before, at=at, refund=after_refund)
+        return before
+    after = _save(tx, space, before, refunds.returned(before, refund.amount, at=at))
+    ledger.post(
+        tx,
+        space,
+        key=f"refund:{refund_id}:failed",
+        kind="payment.refund_failed",
+        reference=before.id,
+        at=at,
+        postings=move(
+            to_ledger(refund.amount),
+            debit=_account(before, AccountKind.CASH),
+            credit=_account(before, AccountKind.UNAPPLIED),
+        ),
+    )
+    return after
 
 
 def is_refundable(payment: Payment) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -30,6 +31,7 @@ payments = Table(
     Column("notes", Text, nullable=True),
     Column("failure_reason", Text, nullable=True),
     Column("external_transaction_id", Text, nullable=True),
+    Column("provider", Text, nullable=True),
     Column("invoice_id", Text, nullable=True),
     Column("contract_id", Text, nullable=True),
     Column("wallet_id", Text, nullable=True),
@@ -72,4 +74,38 @@ refunds = Table(
     CheckConstraint("amount_micros > 0", name="positive"),
     UniqueConstraint("space_id", "external_refund_id"),
     Index("ix_refunds_payment_id", "space_id", "payment_id"),
+)
+
+provider_orders = Table(
+    "provider_orders",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("id", Text, primary_key=True),  # of the payment or refund
+    Column("kind", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("payment_id", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("provider_customer_id", Text, nullable=True),
+    Column("provider_method_id", Text, nullable=True),
+    Column("charge_reference", Text, nullable=True),
+    Column("reference", Text, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant, nullable=True),  # real time; while it is not known how it ended
+    Column("lease_until", Instant, nullable=True),  # real time
+    Column("last_error", Text, nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_provider_orders_next_at", "next_at"),
+    Index("ix_provider_orders_payment_id", "space_id", "payment_id"),
+)
+
+provider_events = Table(
+    "provider_events",
+    metadata,
+    Column("space_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),  # real time
+    PrimaryKeyConstraint("space_id", "provider", "id"),
+    Index("ix_provider_events_received_at", "received_at"),
 )

@@ -12,6 +12,7 @@ from tallybook.server.identity import service as identity
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.mail.smtp import MailServer
+from tallybook.server.payments import orders
 from tallybook.server.storage import Database, Tx, due, idempotency
 from tallybook.server.storage.due import Due
 from tallybook.server.storage.errors import LeaseLost
@@ -19,6 +20,7 @@ from tallybook.server.webhooks import delivering, feed
 from tallybook.server.webhooks.rules.addresses import Network
 from tallybook.server.webhooks.sender import Sender
 
+from .charging import Charger, Gateways
 from .jobs import JobRunner
 from .mailing import Mailer
 from .schedule import KINDS, Work
@@ -76,15 +78,17 @@ def run_claimed(db: Database, items: list[Due], *, retry: timedelta = RETRY) -> 
 def _forget(tx: Tx) -> None:
     idempotency.forget(tx, clock.now())
     feed.forget(tx, now=clock.now())
+    orders.forget(tx, now=clock.now())
 
 
 def _take_over(tx: Tx) -> None:
     due.take_over(tx)
     delivering.take_over(tx)
+    orders.take_over(tx)
 
 
 class Worker:
-    """A thread each for due work, webhooks, mails and jobs, until they are stopped."""
+    """A thread each for due work, webhooks, mails, charges and jobs, until they are stopped."""
 
     def __init__(
         self,
@@ -93,10 +97,12 @@ class Worker:
         idle_s: float = IDLE_S,
         webhook_networks: Sequence[Network] = (),
         mail_server: MailServer | None = None,
+        gateways: Gateways | None = None,
     ) -> None:
         self._db = db
         self._mailer = Mailer(db, mail_server)
         self._jobs = JobRunner(db)
+        self._charger = Charger(db, gateways or {})
         self._sender = Sender(db, allowed=webhook_networks)
         self._idle_s = idle_s
         self._stopping = threading.Event()
@@ -110,6 +116,7 @@ class Worker:
         self._sender.start()
         self._mailer.start()
         self._jobs.start()
+        self._charger.start()
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Stop after the work at hand."""
@@ -117,6 +124,7 @@ class Worker:
         self._sender.stop(timeout_s)
         self._mailer.stop(timeout_s)
         self._jobs.stop(timeout_s)
+        self._charger.stop(timeout_s)
         if self._thread is not None:
             self._thread.join(timeout_s)
 

@@ -53,3 +53,15 @@ def refunded(
         amount_refunded=payment.amount_refunded + amount,
         amount_applied=payment.amount_applied - from_applied,
     )
+
+
+def returned(payment: Payment, amount: Decimal, *, at: datetime) -> Payment:
+    """Return the payment after a refund of it came back: that money can be refunded again."""
+    left = payment.amount_refunded - amount
+    return replace(
+        payment,
+        status=PaymentStatus.PARTIALLY_REFUNDED if left else PaymentStatus.COMPLETED,
+        amount_refunded=left,
+        updated_at=at,
+        version=payment.version + 1,
+    )

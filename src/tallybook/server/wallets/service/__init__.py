@@ -1,6 +1,6 @@
 """The door to wallets."""
 
-from .credit import credit_payment, give_back, grant_credit, start_with, top_up
+from .credit import credit_payment, give_back, grant_credit, hold_for, start_with, top_up
 from .debit import deduct, hold_bought, pay_from, refundable, take_back
 from .deposits import receive, set_status
 from .holding import expire_grant, hold_all, land_grant
@@ -42,6 +42,7 @@ __all__ = [
     "has_purchased",
     "hold_all",
     "hold_bought",
+    "hold_for",
     "land_grant",
     "list_of",
     "list_page",

@@ -39,6 +39,7 @@ def receive(
     payment_date: date | None = None,
     description: str | None = None,
     external_transaction_id: str | None = None,
+    provider: str | None = None,
     status: PaymentStatus = PaymentStatus.PENDING,
     metadata: Mapping[str, Any] | None = None,
     key: str,
@@ -54,6 +55,7 @@ def receive(
         "payment_date": payment_date,
         "description": description,
         "external_transaction_id": external_transaction_id,
+        "provider": provider,
         "metadata": dict(metadata or {}),
     }
     asked = {"customer_id": customer_id, "amount": amount, "currency": currency, "status": status}

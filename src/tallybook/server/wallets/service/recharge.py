@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tallybook.server.customers import service as customers
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units
 from tallybook.server.payments import service as payments
@@ -30,6 +31,7 @@ def after_debit(tx: Tx, space: SpaceId, wallet: Wallet, *, before: int, at: date
         return
     credits = wallet.auto_recharge_amount_micros
     assert credits is not None
+    account = customers.get(tx, space, wallet.customer_id).payment_account
     payment = payments.create(
         tx,
         space,
@@ -40,6 +42,8 @@ def after_debit(tx: Tx, space: SpaceId, wallet: Wallet, *, before: int, at: date
         wallet_id=wallet.id,
         credits=from_micro_units(credits),
         description=f"Auto-recharge of {wallet.name}",
+        provider=None if account is None else account.provider,
         at=at,
     )
-    announce.recharge_required(tx, space, wallet, payment, at)
+    if account is None:  # nobody else collects it
+        announce.recharge_required(tx, space, wallet, payment, at)

@@ -145,6 +145,7 @@ CREATE TABLE customers (
   address TEXT,
   tax_id TEXT,
   locale TEXT,
+  payment_account JSON,
   metadata JSON NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
@@ -222,6 +223,7 @@ CREATE TABLE payments (
   notes TEXT,
   failure_reason TEXT,
   external_transaction_id TEXT,
+  provider TEXT,
   invoice_id TEXT,
   contract_id TEXT,
   wallet_id TEXT,
@@ -1113,3 +1115,37 @@ CREATE TABLE budget_entries (
 );
 
 CREATE INDEX ix_budget_entries_budget ON budget_entries (space_id, budget_id, at);
+
+CREATE TABLE provider_orders (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  payment_id TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  provider_customer_id TEXT,
+  provider_method_id TEXT,
+  charge_reference TEXT,
+  reference TEXT,
+  attempts INTEGER NOT NULL,
+  next_at BIGINT,
+  lease_until BIGINT,
+  last_error TEXT,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_provider_orders PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_provider_orders_next_at ON provider_orders (next_at);
+
+CREATE INDEX ix_provider_orders_payment_id ON provider_orders (space_id, payment_id);
+
+CREATE TABLE provider_events (
+  space_id INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  id TEXT NOT NULL,
+  received_at BIGINT NOT NULL,
+  CONSTRAINT pk_provider_events PRIMARY KEY (space_id, provider, id)
+);
+
+CREATE INDEX ix_provider_events_received_at ON provider_events (received_at);

@@ -1,20 +1,28 @@
-"""All of payments' SQL."""
+"""Payments and refunds."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, and_, delete, func, select, update
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
+from tallybook.server.payments.models import (
+    OPEN,
+    Payment,
+    PaymentMethod,
+    PaymentSource,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
+from tallybook.server.payments.tables import payments, refunds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
 
-from .models import OPEN, Payment, PaymentMethod, PaymentSource, PaymentStatus, Refund
-from .tables import payments, refunds
-
+_FAILED = RefundStatus.FAILED.value
 _SORTS = {"created_at": payments.c.created_at, "updated_at": payments.c.updated_at}
 
 
@@ -130,7 +138,7 @@ def add_refund(tx: Tx, space: SpaceId, refund: Refund) -> bool:
         "payment_id": refund.payment_id,
         "amount_micros": to_micro_units(refund.amount),
         "currency": refund.currency,
-        "status": refund.status,
+        "status": refund.status.value,
         "reason": refund.reason,
         "external_refund_id": refund.external_refund_id,
         "metadata": dict(refund.metadata),
@@ -138,6 +146,19 @@ def add_refund(tx: Tx, space: SpaceId, refund: Refund) -> bool:
     }
     fresh = tx.insert(refunds).values(row).on_conflict_do_nothing()
     return tx.execute(fresh.returning(refunds.c.space_id)).first() is not None
+
+
+def save_refund(tx: Tx, space: SpaceId, refund: Refund) -> None:
+    """Write how a refund ended; an external id that another refund has is left away."""
+    t = refunds.c
+    mine = (t.space_id == space, t.id == refund.id)
+    tx.execute(update(refunds).where(*mine).values(status=refund.status.value))
+    if refund.external_refund_id is None:
+        return
+    taken = (t.space_id == space, t.external_refund_id == refund.external_refund_id)
+    if tx.execute(select(t.id).where(*taken)).first() is None:
+        changes = {"external_refund_id": refund.external_refund_id}
+        tx.execute(update(refunds).where(*mine).values(changes))
 
 
 def find_refund(tx: Tx, space: SpaceId, refund_id: str) -> Refund | None:
@@ -167,7 +188,7 @@ def sum_refunds(tx: Tx, space: SpaceId | None) -> list[tuple[SpaceId, str, int, 
     total = func.coalesce(func.sum(refunds.c.amount_micros), 0)
     query = (
         select(p.space_id, p.id, total, p.refunded_micros)
-        .outerjoin(refunds, refunds.c.payment_id == p.id)
+        .outerjoin(refunds, and_(refunds.c.payment_id == p.id, refunds.c.status != _FAILED))
         .group_by(p.space_id, p.id, p.refunded_micros)
         .having(total != p.refunded_micros)
         .order_by(p.id)
@@ -217,6 +238,7 @@ def from_row(row: Mapping[Any, Any]) -> Payment:
         notes=row["notes"],
         failure_reason=row["failure_reason"],
         external_transaction_id=row["external_transaction_id"],
+        provider=row["provider"],
         invoice_id=row["invoice_id"],
         contract_id=row["contract_id"],
         wallet_id=row["wallet_id"],
@@ -239,5 +261,5 @@ def _refund(row: Mapping[Any, Any]) -> Refund:
         external_refund_id=row["external_refund_id"],
         metadata=row["metadata"],
         created_at=row["created_at"],
-        status=row["status"],
+        status=RefundStatus(row["status"]),
     )

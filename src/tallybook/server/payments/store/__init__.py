@@ -1,0 +1,1 @@
+"""All of payments' SQL: payments with their refunds, and what providers are asked to do."""
