@@ -7,7 +7,7 @@ errors included; another body under the same key is an error.
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -39,6 +39,23 @@ class StandIn:
         self._answers: dict[str, tuple[Any, Answer]] = {}
         self._numbers = count(1)
         self._lock = threading.Lock()
+        self._held = ""
+        self._asked, self._let_go = threading.Event(), threading.Event()
+
+    def hold(self, step: str) -> threading.Event:
+        """Keep back the next answers to a step, which is done; return what tells of the first."""
+        self._held = step
+        return self._asked
+
+    def let_go(self) -> None:
+        self._held = ""
+        self._let_go.set()
+
+    def keep_back(self, path: str) -> None:
+        """Wait with an answer, where it is held."""
+        if self._held and path.endswith(self._held):
+            self._asked.set()
+            self._let_go.wait(30)
 
     @property
     def charged(self) -> list[tuple[int, str]]:
@@ -181,6 +198,7 @@ def opened() -> Iterator[StandIn]:
             text = self.rfile.read(size).decode() if size else parts.query
             key = self.headers.get("idempotency-key")
             answer = stand_in.answer(self.command, parts.path, dict(parse_qsl(text)), key)
+            stand_in.keep_back(parts.path)
             if answer is None:
                 self.close_connection = True
                 return
@@ -189,7 +207,8 @@ def opened() -> Iterator[StandIn]:
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked was killed
+                self.wfile.write(body)
 
         do_GET = do_POST = _answer  # noqa: N815 - the library's names
 
