@@ -6,6 +6,7 @@ import pytest
 
 from tallybook.server.cli.errors import WrongUsage
 from tallybook.server.cli.settings import Settings, load, resolve
+from tallybook.server.identity.models import Mode
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -117,3 +118,44 @@ def test_networks_for_webhooks_are_read_from_the_environment_and_the_file() -> N
     assert [str(network) for network in settings.webhook_allowed_networks] == ["10.0.0.0/8"]
     with pytest.raises(WrongUsage, match="webhook_allowed_networks"):
         resolve({}, {"TALLYBOOK_WEBHOOK_ALLOWED_NETWORKS": "10.0.0.1/8"}, {})
+
+
+def test_stripe_is_off_until_it_has_a_key_and_each_mode_has_its_own() -> None:
+    assert resolve({}, {}, {}).stripe_keys == {}
+    settings = resolve(
+        {},
+        {
+            "TALLYBOOK_STRIPE_KEY": "rk_live_1",
+            "TALLYBOOK_STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old",
+            "TALLYBOOK_STRIPE_TEST_KEY": "sk_test_2",
+            "TALLYBOOK_STRIPE_URL": "http://127.0.0.1:9/",
+        },
+        {},
+    )
+    live, test = settings.stripe_keys[Mode.LIVE], settings.stripe_keys[Mode.TEST]
+    assert (live.secret_key, live.webhook_secrets) == ("rk_live_1", ("whsec_new", "whsec_old"))
+    assert (test.secret_key, test.webhook_secrets) == ("sk_test_2", ())
+    assert live.url == "http://127.0.0.1:9"
+    assert "rk_live" not in repr(settings)
+    assert "whsec" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ({"stripe_test_key": "sk_live_1"}, "test spaces never charge with a live key"),
+        ({"stripe_webhook_secret": "whsec_1"}, "set stripe_key, too"),
+        ({"stripe_key": "sk_1", "stripe_url": "http://far.example"}, "write https://"),
+        ({"stripe_key": "sk_1", "stripe_url": "far"}, "write https://"),
+    ],
+)
+def test_wrong_settings_of_stripe_are_refused(file: dict[str, str], says: str) -> None:
+    with pytest.raises(WrongUsage, match=says):
+        resolve({}, {}, file)
+
+
+def test_without_its_library_stripe_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallybook.server.cli.settings.find_spec", lambda _: None)
+    resolve({}, {}, {})
+    with pytest.raises(WrongUsage, match=r"pip install 'tallybook\[stripe\]'"):
+        resolve({}, {}, {"stripe_key": "sk_1"})

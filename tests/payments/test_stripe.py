@@ -379,3 +379,23 @@ def test_a_refund_that_fails_becomes_credit(
     assert shown["refunds"][0]["status"] == "failed"
     assert (shown["status"], shown["amount_refunded"]) == ("completed", "0.00")
     assert books.wallet(shown["customer_id"])["balance"] == "5.00"
+
+
+def test_the_test_clock_charges_on_its_way(books: Books, there: StandIn, hears: None) -> None:
+    begin(books, DECLINED)
+    books.advance("2026-01-20T00:00:00Z")
+    (invoice,) = books.invoices()
+    assert (invoice["status"], invoice["uncollectible_at"]) == (
+        "uncollectible",
+        "2026-01-08T00:00:00Z",
+    )
+    tried = books.get("/payments", order="asc")["data"]
+    assert [p["updated_at"][:10] for p in tried] == [
+        "2026-01-01",
+        "2026-01-02",
+        "2026-01-04",
+        "2026-01-06",
+        "2026-01-08",
+    ]
+    assert {p["status"] for p in tried} == {"failed"}
+    assert len(there.intents) == 5

@@ -45,5 +45,5 @@ def get_test_clock(read: Read) -> Response:
 )
 def advance_test_clock(body: wire.TestClockAdvance, write: Write) -> Response:
     """Move the test space's clock; all that falls due on the way is done when this returns."""
-    space = advance(write.db, write.where, body.to)
+    space = advance(write.db, write.where, body.to, gateways=write.request.app.state.gateways)
     return json_response(_shown(space).model_dump_json().encode(), 200)

@@ -6,7 +6,7 @@ from datetime import datetime
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Mode, Space
 from tallybook.server.invoicing import service as invoicing
-from tallybook.server.invoicing.models import InvoiceStatus
+from tallybook.server.invoicing.models import WORK_DUE, InvoiceStatus
 from tallybook.server.payments import orders
 from tallybook.server.payments import service as payments
 from tallybook.server.payments.errors import PaymentNotFound
@@ -21,7 +21,7 @@ from tallybook.server.payments.models import (
     Result,
 )
 from tallybook.server.payments.rules.orders import payment_after
-from tallybook.server.storage import Tx
+from tallybook.server.storage import Tx, due
 
 from . import dun
 from .collect import fall_past_due
@@ -91,5 +91,6 @@ def _go_on_unpaid(tx: Tx, space: Space, invoice_id: str, *, at: datetime) -> Non
         return
     if invoice.past_due_at is None:
         fall_past_due(tx, space.id, invoice, at=at)
+        due.cancel(tx, space.id, kind=WORK_DUE, subject_id=invoice_id)  # it was tried just now
     else:
         dun.go_on(tx, space, invoice, now=at)

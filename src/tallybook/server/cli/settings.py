@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tallybook.server.identity.models import Mode
 from tallybook.server.mail.smtp import MailServer, parse_server
@@ -142,7 +143,7 @@ def _mail_server(url: Any, sender: Any) -> MailServer | None:
 
 def _stripe_keys(chosen: Mapping[str, Any]) -> dict[Mode, StripeKeys]:
     """Return the keys of each mode that has some."""
-    found = {}
+    found, url = {}, _stripe_url(chosen["stripe_url"])
     for mode, prefix in ((Mode.LIVE, "stripe"), (Mode.TEST, "stripe_test")):
         key, secrets = chosen[f"{prefix}_key"], chosen[f"{prefix}_webhook_secret"]
         if key is None:
@@ -153,12 +154,22 @@ def _stripe_keys(chosen: Mapping[str, Any]) -> dict[Mode, StripeKeys]:
             raise WrongUsage("stripe_test_key: test spaces never charge with a live key")
         texts = secrets if isinstance(secrets, list) else str(secrets or "").split(",")
         stripped = tuple(str(text).strip() for text in texts)
-        found[mode] = StripeKeys(str(key), tuple(s for s in stripped if s), chosen["stripe_url"])
+        found[mode] = StripeKeys(str(key), tuple(s for s in stripped if s), url)
     if found and find_spec("stripe") is None:
         raise WrongUsage(
             "stripe_key: Stripe's library is not installed: pip install 'tallybook[stripe]'"
         )
     return found
+
+
+def _stripe_url(given: Any) -> str | None:
+    if given is None:
+        return None
+    parts = urlsplit(str(given))
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.scheme not in (("http", "https") if is_here else ("https",)):
+        raise WrongUsage("stripe_url: write https://…; http only for this machine")
+    return str(given).rstrip("/")
 
 
 def _port(given: Any) -> int:

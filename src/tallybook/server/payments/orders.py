@@ -55,6 +55,11 @@ def is_waiting(tx: Tx, *, now: datetime, only: SpaceId | None = None) -> bool:
     return store.is_waiting(tx, now=now, only=only)
 
 
+def is_due(tx: Tx, space: SpaceId, *, now: datetime) -> bool:
+    """Tell whether a space has something to ask now, or somebody is asking it."""
+    return store.is_due(tx, space, now=now)
+
+
 def claim(tx: Tx, *, now: datetime, limit: int, only: SpaceId | None = None) -> list[Order]:
     """Take what is to be asked; whoever dies with it leaves it to others after the lease."""
     return store.claim(tx, now=now, until=now + LEASE, limit=limit, only=only)

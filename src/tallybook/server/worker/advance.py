@@ -12,25 +12,29 @@ from tallybook.server.kernel import clock
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Database, Tx, due
 
+from .charging import Charger, Gateways
 from .runner import claim, run_claimed
 
 _POLL_S: Final = 0.01
 _AT_ONCE: Final = 200
 
 
-def advance(db: Database, space: Space, to: datetime) -> Space:
+def advance(db: Database, space: Space, to: datetime, *, gateways: Gateways | None = None) -> Space:
     """Move a test space to `to`; renewals, trials and the like on the way are done at return.
 
-    Each runs with the clock standing where it fell due, the earliest first.
+    Each runs with the clock standing where it fell due, the earliest first. What is charged at a
+    provider that `gateways` reach is charged there, too, before the clock moves on.
     Errors: TestKeyRequired; ClockGoesForward.
     """
     db.write_now(lambda tx: _begin(tx, space.id, to))
+    _charge_all(db, space, gateways or {})
     while True:
         step = db.read(lambda tx: due.next_time(tx, space.id, until=to))
         if step is None:
             break
         db.write_now(partial(_move, space_id=space.id, to=step))
         _run_all(db, space.id, step)
+        _charge_all(db, space, gateways or {})
     db.write_now(lambda tx: _move(tx, space.id, to))
     return db.read(lambda tx: identity.get_space(tx, space.id))
 
@@ -60,3 +64,17 @@ def _run_all(db: Database, space: SpaceId, at: datetime) -> None:
             return
         else:
             time.sleep(_POLL_S)
+
+
+def _charge_all(db: Database, space: Space, gateways: Gateways) -> None:
+    """Have done what providers are asked for in a space now, what another has leased included."""
+    gateway = gateways.get(space.mode)
+    if gateway is None:
+        return
+    charger = Charger(db, gateways)
+    try:
+        while not charger.is_done(space.id):
+            if not charger.step(only=space.id):
+                time.sleep(_POLL_S)
+    finally:
+        gateway.close()

@@ -68,6 +68,11 @@ class Charger:
             self._settle(order, outcome)
         return bool(claimed)
 
+    def is_done(self, space: SpaceId) -> bool:
+        """Tell whether all that is to be asked now in a space was asked, by whomever."""
+        now = clock.now()
+        return not self._db.read(lambda tx: orders.is_due(tx, space, now=now))
+
     def _settle(self, order: Order, outcome: Outcome) -> None:
         self._db.write_now(lambda tx: charge.settle(tx, order, outcome, now=clock.now()))
 

@@ -42,6 +42,13 @@ def is_waiting(tx: Tx, *, now: datetime, only: SpaceId | None) -> bool:
     )
 
 
+def is_due(tx: Tx, space: SpaceId, *, now: datetime) -> bool:
+    """Tell whether a space has something to ask now, leased or not."""
+    t = provider_orders.c
+    query = select(t.id).where(t.space_id == space, t.next_at <= now).limit(1)
+    return tx.execute(query).first() is not None
+
+
 def claim(
     tx: Tx, *, now: datetime, until: datetime, limit: int, only: SpaceId | None
 ) -> list[Order]:
