@@ -1,6 +1,7 @@
 """Charges at Stripe, by its own library against a stand-in; on both databases."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from tallybook.server.payments.stripe import Stripe
 from tallybook.server.storage import Database
 from tallybook.server.worker.charging import Charger
 from tests.billing.conftest import Books, books
+from tests.billing.test_settings import told
 
 from . import stripe_stand_in
 from .stripe_stand_in import DECLINED, SECRET, SLOW, StandIn, sign
@@ -399,3 +401,90 @@ def test_the_test_clock_charges_on_its_way(books: Books, there: StandIn, hears: 
     ]
     assert {p["status"] for p in tried} == {"failed"}
     assert len(there.intents) == 5
+
+
+def test_an_event_counts_once_whatever_comes_under_its_id_again(
+    books: Books, there: StandIn, work: Callable[..., bool], hears: None
+) -> None:
+    payment = begin(books)
+    work()
+    there.refund_status = "pending"
+    books.post(f"/payments/{payment['id']}/refunds", {"amount": "5"})
+    work()
+    (made,) = there.refunds.values()
+    tell(books, there.event("refund.updated", {**made, "status": "succeeded"}, id="evt_1"))
+    tell(books, there.event("refund.failed", {**made, "status": "failed"}, id="evt_1"))
+    assert payment_of(books)["refunds"][0]["status"] == "completed"
+    tell(books, there.event("refund.failed", {**made, "status": "failed"}, id="evt_2"))
+    assert payment_of(books)["refunds"][0]["status"] == "failed"
+
+
+def test_what_is_signed_for_live_says_nothing_of_a_test_space(
+    books: Books, there: StandIn, work: Callable[..., bool], gateway: Stripe, hears: None
+) -> None:
+    begin(books, SLOW)
+    work()
+    paid = {**there.intents["pi_1"], "status": "succeeded", "amount_received": 2000}
+    books.http.app.state.gateways = {Mode.LIVE: gateway}
+    assert tell(books, there.event("payment_intent.succeeded", paid)).status_code == 200
+    assert payment_of(books)["status"] == "pending"
+    books.http.app.state.gateways = {Mode.TEST: gateway}
+    assert tell(books, there.event("payment_intent.succeeded", paid)).status_code == 200
+    assert payment_of(books)["status"] == "completed"
+
+
+def test_webhooks_and_chargers_at_once_pay_once(
+    books: Books, db: Database, there: StandIn, gateway: Stripe, hears: None
+) -> None:
+    begin(books, SLOW)
+    charger = Charger(db, {Mode.TEST: gateway})
+    charger.step()
+    paid = there.intents["pi_1"]
+    paid.update(status="succeeded", amount_received=2000)
+    bodies = [there.event("payment_intent.succeeded", paid) for _ in range(3)] * 2
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: tell(books, body).status_code, bodies))
+    assert answers == [200] * len(answers)
+    (payment,) = books.get("/payments")["data"]
+    assert payment["status"] == "completed"
+    (invoice,) = books.invoices()
+    assert (invoice["status"], invoice["amount_paid"]) == ("paid", "20.00")
+    assert len(told(db, "payment.completed")) == 1
+    assert len(told(db, "invoice.paid")) == 1
+
+
+def test_two_chargers_make_each_charge_once(
+    books: Books, db: Database, there: StandIn, gateway: Stripe
+) -> None:
+    customer = books.customer(payment_account=account())
+    body = {"customer_id": customer, "amount": "1", "currency": "USD", "provider": "stripe"}
+    for _ in range(6):
+        books.post("/payments", body)
+
+    def run(_: int) -> None:
+        charger = Charger(db, {Mode.TEST: gateway})
+        while charger.step():
+            pass
+        gateway.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(run, range(3)))
+    assert there.charged == [(100, "usd")] * 6
+    assert len(there.intents) == 6
+    assert {p["status"] for p in books.get("/payments")["data"]} == {"completed"}
+    assert books.wallet(customer)["balance"] == "6.00"
+
+
+def test_a_credit_note_is_paid_back_to_the_card(
+    books: Books, there: StandIn, work: Callable[..., bool]
+) -> None:
+    begin(books)
+    work()
+    (invoice,) = books.invoices()
+    note = {"invoice_id": invoice["id"], "amount": "8", "reason": "down", "refund_to": "payment"}
+    books.post("/credit-notes", note)
+    work()
+    (refund,) = payment_of(books)["refunds"]
+    assert (refund["amount"], refund["status"]) == ("8.00", "completed")
+    assert refund["external_refund_id"] == next(iter(there.refunds))
+    assert [one["amount"] for one in there.refunds.values()] == [800]
