@@ -60,11 +60,9 @@ def test_memory_is_bounded() -> None:
     assert len(memory._kept) <= ENTRIES_MAX
 
 
-def test_writers_and_postgresql_remember_nothing(db: Database) -> None:
+def test_writers_that_may_change_something_remember_nothing(db: Database) -> None:
     seen = [db.write_now(lambda tx, n=n: tx.remember("n", lambda: n)) for n in range(3)]  # type: ignore[misc]
-    assert seen == [0, 1, 2], "writers that may change something"
-    if not db.is_sqlite:
-        assert [db.read(lambda tx, n=n: tx.remember("n", lambda: n)) for n in (1, 2)] == [1, 2]  # type: ignore[misc]
+    assert seen == [0, 1, 2]
 
 
 def test_what_changes_is_seen_by_the_very_next_check(api: TestClient) -> None:

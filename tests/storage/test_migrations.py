@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -19,9 +20,11 @@ def empty(engine_name: str, tmp_path: object, request: pytest.FixtureRequest) ->
         db = open_database(f"sqlite:///{tmp_path}/empty.db")
     else:
         fresh: Callable[[], str] = request.getfixturevalue("postgres")
-        db = open_database(fresh())
-        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-            db.write_now(lambda tx, text=statement: tx.connection.exec_driver_sql(text))  # type: ignore[misc]
+        url = fresh()
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("DROP SCHEMA public CASCADE")
+            admin.execute("CREATE SCHEMA public")
+        db = open_database(url)
     yield db
     db.close()
 

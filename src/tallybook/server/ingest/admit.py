@@ -186,9 +186,11 @@ def _taken_while_unknown(
     They wait, unmatched, under its external id; the key is theirs, and a repeat is a repeat.
     """
     named = names.external_ids
-    # Nobody comes to wait under the name of a customer that is there, so it can be remembered.
     load = partial(events.find_waiting, tx, space)
-    waiting = tx.remember_all(("waiting", space), named, load) if named else {}
+    if tx.is_sqlite:  # nobody comes to wait under the name of a customer that is there
+        waiting = tx.remember_all(("waiting", space), named, load) if named else {}
+    else:  # but for a batch that was on its way when the customer was made
+        waiting = load(named) if named else {}
     if not waiting:
         return {}
     keys: dict[Key, Key] = {}

@@ -19,6 +19,8 @@ from .models import Incoming, Refused, Verdict
 ITEMS_A_WRITE: Final = 2_000
 ITEMS_WAITING_MAX: Final = 50_000
 WRITES_AT_ONCE: Final = 4  # on PostgreSQL; on SQLite there is one writer
+ITEMS_BESIDE: Final = 500  # so many begin a write beside one that is under way; fewer join the next
+PATIENCE_S: Final = 0.05  # after it nobody waits for that one, which may wait for a lock
 
 
 class TooBusy(Unavailable):
@@ -53,6 +55,7 @@ class Gate:
         self._waiting: deque[Waiting] = deque()
         self._waiting_items = 0
         self._running = 0
+        self._brisk: set[Submission] = set()  # the first of each write that began a moment ago
         self._running_max = 1 if db.is_sqlite else WRITES_AT_ONCE
 
     async def submit(self, submission: Submission) -> list[Verdict]:
@@ -70,13 +73,14 @@ class Gate:
 
     def _start(self) -> None:
         while self._waiting and self._running < self._running_max:
+            if self._brisk and self._waiting_items < ITEMS_BESIDE:
+                return
             group: list[Waiting] = []
             size = 0
             while self._waiting and (not group or size < ITEMS_A_WRITE):
                 group.append(self._waiting.popleft())
                 size += len(group[-1][0].items)
             self._waiting_items -= size
-            self._running += 1
             self._write(group, asyncio.get_running_loop())
 
     def _write(
@@ -85,9 +89,12 @@ class Gate:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         submissions = [submission for submission, _ in group]
+        self._running += 1
+        self._brisk.add(submissions[0])
+        patience = loop.call_later(PATIENCE_S, self._go_on_beside, submissions[0])
 
         def done(future: "Future[list[Outcome]]") -> None:
-            loop.call_soon_threadsafe(self._finish, group, future)
+            loop.call_soon_threadsafe(self._finish, group, future, patience)
 
         try:
             writing = self._db.write(lambda tx: admit_all(tx, submissions))
@@ -96,16 +103,22 @@ class Gate:
             writing.set_exception(error)
         writing.add_done_callback(done)
 
+    def _go_on_beside(self, slow: Submission) -> None:
+        self._brisk.discard(slow)
+        self._start()
+
     def _finish(
         self,
         group: list[Waiting],
         future: "Future[list[Outcome]]",
+        patience: asyncio.TimerHandle,
     ) -> None:
         self._running -= 1
+        patience.cancel()
+        self._brisk.discard(group[0][0])
         error = future.exception()
         if error is not None and len(group) > 1 and not isinstance(error, Unavailable):
             for one in group:  # one of them spoils it for all: each alone
-                self._running += 1
                 self._write([one], asyncio.get_running_loop())
             return
         outcomes: Sequence[Outcome | BaseException]

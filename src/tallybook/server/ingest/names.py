@@ -31,6 +31,7 @@ def load_names(tx: Tx, space: SpaceId, items: Sequence[Incoming], now: datetime)
     named = dict(tx.remember_all(("external_ids", space), external_ids, partial(_named, tx, space)))
     found = known | set(named.values())
     events.share_customers(tx, space, found)
+    tx.look_again()
     meter_refs = {item.meter_ref for item in items if item.meter_ref is not None}
     agents = _agents(tx, space, items)
     actions, works = _actions(tx, space, items, agents)

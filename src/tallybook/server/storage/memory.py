@@ -1,8 +1,9 @@
-"""What the embedded database's process remembers between transactions.
+"""What a process remembers between transactions.
 
-One process writes it, so it knows when something has changed: a commit ends all that was
-remembered before, but for commits that say that they touch nothing of the kind (`keeps_memory`).
-Readers remember, and writes that say so, as long as nothing else was written beside them.
+A commit ends all that was remembered before, but for commits that say that they touch nothing of
+the kind (`keeps_memory`): each begins a generation. The embedded database has one process, which
+counts them itself; on PostgreSQL the database counts them (generations.py). Readers remember, and
+writes that say so, as long as nothing else was written beside them.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
@@ -69,3 +70,8 @@ class Memory:
     def forget(self) -> None:
         """End all that is remembered: call it after a commit, before anybody hears of it."""
         self.generation += 1
+
+    def catch_up(self, generation: int) -> int:
+        """Take note of a generation that the database tells."""
+        self.generation = max(self.generation, generation)
+        return generation

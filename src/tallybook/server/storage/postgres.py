@@ -6,11 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from . import generations
 from .errors import DatabaseUnavailable
+from .memory import Memory
 from .tx import Tx
 
 T = TypeVar("T")
@@ -18,6 +21,7 @@ TRIES_MAX: Final = 5
 POOL_SIZE: Final = 16
 POOL_TIMEOUT_S: Final = 10  # many writers of one hot row wait for each other here
 _COLLISIONS: Final = {"40001", "40P01"}  # serialization failure, deadlock: nothing was done
+_FAILURES: Final = (DBAPIError, PoolTimeout, psycopg.Error)
 
 
 class PostgresDatabase:
@@ -35,9 +39,9 @@ class PostgresDatabase:
             pool_size=POOL_SIZE,
             max_overflow=8,
             pool_timeout=POOL_TIMEOUT_S,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": "tallybook"},
         )
+        self._memory = Memory()
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="tallybook-write")
 
     def write(self, work: Callable[[Tx], T]) -> Future[T]:
@@ -45,46 +49,78 @@ class PostgresDatabase:
 
     def write_now(self, work: Callable[[Tx], T]) -> T:
         for attempt in range(1, TRIES_MAX + 1):
+            is_done = False
             try:
                 with self.engine.begin() as connection:
-                    tx = Tx(connection)
+                    tx = Tx(connection, memory=self._memory, is_write=True)
                     result = work(tx)
-            except (DBAPIError, PoolTimeout) as error:
+                    if not tx.keeps_memory:
+                        generations.begin_next(tx.driver)
+                    is_done = True
+            except _FAILURES as error:
                 if _sqlstate(error) in _COLLISIONS and attempt < TRIES_MAX:
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
                     continue
+                if _is_lost(error):
+                    self._connect_anew()
+                    if attempt == 1 and not is_done:  # whether a commit was done is not known
+                        continue
                 raise _translated(error) from error
             tx.committed()
             return result
         raise AssertionError("unreachable")
 
     def read(self, work: Callable[[Tx], T]) -> T:
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         try:
-            connection = self.engine.connect().execution_options(**options)
-            with connection, connection.begin():
-                return work(Tx(connection))
-        except (DBAPIError, PoolTimeout) as error:
+            return self._read(work)
+        except _FAILURES as error:
+            if not _is_lost(error):
+                raise _translated(error) from error
+        self._connect_anew()
+        try:
+            return self._read(work)
+        except _FAILURES as error:
             raise _translated(error) from error
+
+    def _read(self, work: Callable[[Tx], T]) -> T:
+        with self.engine.connect() as connection:
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            with connection.begin():
+                return work(Tx(connection, memory=self._memory))
+
+    def _connect_anew(self) -> None:
+        """Leave the connections that wait in the pool: the server has gone, or was restarted."""
+        self.engine.dispose()
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
         self.engine.dispose()
 
 
+def _driver_error(error: Exception) -> Exception:
+    """Return the driver's error, of one that came through SQLAlchemy or past it."""
+    return getattr(error, "orig", None) or error
+
+
 def _sqlstate(error: Exception) -> str | None:
-    return getattr(getattr(error, "orig", None), "sqlstate", None)
+    return getattr(_driver_error(error), "sqlstate", None)
+
+
+def _is_lost(error: Exception) -> bool:
+    """Tell whether there is no connection any more."""
+    found = _driver_error(error)
+    state = _sqlstate(error)
+    gone = state is None or state.startswith(("08", "57P"))
+    return isinstance(found, psycopg.OperationalError) and gone
 
 
 def _translated(error: Exception) -> Exception:
-    state = _sqlstate(error)
-    lost = isinstance(error, PoolTimeout) or type(getattr(error, "orig", None)).__name__ in (
-        "OperationalError",
-        "AdminShutdown",
-        "DiskFull",
-        "QueryCanceled",
-    )
-    if lost or state in _COLLISIONS or (state or "").startswith(("08", "53", "57")):
-        reason: Any = str(getattr(error, "orig", error)).split("\n")[0][:200]
+    found = _driver_error(error)
+    state = _sqlstate(error) or ""
+    lost = isinstance(found, (PoolTimeout, psycopg.OperationalError))
+    if lost or state in _COLLISIONS or state.startswith(("08", "53", "57")):
+        reason: Any = str(found).split("\n")[0][:200]
         return DatabaseUnavailable(reason=reason)
     return error

@@ -61,6 +61,13 @@ Index(
     postgresql_where=outbox.c.feed_position.is_(None),
 )
 
+generations = Table(  # PostgreSQL only, see generations.py
+    "generations",
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("changes", BigInteger, nullable=False),
+)
+
 outbox_feed = Table(
     "outbox_feed",
     metadata,

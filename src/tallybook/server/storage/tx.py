@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from . import generations
 from .memory import Memory
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class Tx:
         connection: Connection,
         *,
         memory: Memory | None = None,
-        generation: int = 0,
+        generation: int | None = None,
         is_write: bool = False,
     ) -> None:
         self.connection = connection
@@ -49,13 +50,13 @@ class Tx:
         return result
 
     def remember(self, key: Hashable, load: Callable[[], T]) -> T:
-        """Return what `load` reads, on the embedded database from memory where it can.
+        """Return what `load` reads, from memory where it can.
 
         Only for what no write with `keeps_memory` changes; `key` names all that `load` goes by.
         """
         if self._memory is None or (self._is_write and not self.keeps_memory):
             return load()
-        return self._memory.recall(key, self._generation, load)
+        return self._memory.recall(key, self._seen(self._memory), load)
 
     def remember_all(
         self,
@@ -66,7 +67,17 @@ class Tx:
         """Return what `load` finds of some names, as `remember` does; None is no value."""
         if self._memory is None or (self._is_write and not self.keeps_memory):
             return load(names) if names else {}
-        return self._memory.recall_all(kind, names, self._generation, load)
+        return self._memory.recall_all(kind, names, self._seen(self._memory), load)
+
+    def look_again(self) -> None:
+        """Remember from here on only what holds at this moment, after waiting for a lock."""
+        if not self.is_sqlite:  # there nothing else is written meanwhile
+            self._generation = None
+
+    def _seen(self, memory: Memory) -> int:
+        if self._generation is None:
+            self._generation = memory.catch_up(generations.read(self.driver))
+        return self._generation
 
     def insert(self, table: Table) -> Any:
         """Return this database's INSERT, which knows `on_conflict_do_…` on both."""

@@ -6,9 +6,10 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering.models import CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
@@ -18,26 +19,51 @@ _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
 _ONE: Final = select(counters).where(*(counters.c[name] == bindparam(name) for name in _KEY))
 """One counter: the statement of each access check, made once."""
+_LOCK: Final = text("""
+    SELECT counters.*
+    FROM unnest(
+        CAST(:subscription_ids AS text[]), CAST(:meter_ids AS text[]),
+        CAST(:windows AS text[]), CAST(:starts AS bigint[])
+    ) AS wanted (subscription_id, meter_id, "window", start)
+    JOIN counters USING (subscription_id, meter_id, "window", start)
+    WHERE counters.space_id = :space_id
+    ORDER BY subscription_id, meter_id, "window", start
+    FOR UPDATE OF counters
+""").columns(*counters.columns)
 
 
 def lock(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> dict[CounterKey, Tally]:
     """Return what these counters have counted; nobody else changes them before the commit.
 
-    A counter that does not exist yet is made first, so that there is a row to lock.
+    A counter that does not exist yet is made, so that there is a row to lock.
     """
     wanted = sorted(set(keys), key=_order)
-    if not tx.is_sqlite and wanted:  # on SQLite there is one writer
-        rows = [_to_row(space, key, Tally()) for key in wanted]
+    if tx.is_sqlite:  # there is one writer
+        found = read(tx, space, wanted)
+        return {key: found.get(key, Tally()) for key in wanted}
+    found = _lock(tx, space, wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        rows = [_to_row(space, key, Tally()) for key in missing]
         tx.connection.execute(tx.insert(counters).on_conflict_do_nothing(), rows)
-    found = read(tx, space, wanted, for_update=not tx.is_sqlite)
-    return {key: found.get(key, Tally()) for key in wanted}
+        found |= _lock(tx, space, missing)
+    return found
 
 
-def read(
-    tx: Tx, space: SpaceId, keys: Sequence[CounterKey], *, for_update: bool = False
-) -> dict[CounterKey, Tally]:
+def _lock(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey, Tally]:
+    names = {
+        "subscription_ids": [key.subscription_id for key in keys],
+        "meter_ids": [key.meter_id for key in keys],
+        "windows": [key.window for key in keys],
+        "starts": [to_micros(key.start) for key in keys],
+    }
+    rows = tx.execute(_LOCK, {"space_id": space, **names}).mappings()
+    return {_key(row): _tally(row) for row in rows}
+
+
+def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey, Tally]:
     """Return the counters that exist among these."""
-    if len(keys) == 1 and not for_update:
+    if len(keys) == 1:
         (key,) = keys
         one = {name: getattr(key, name) for name in _KEY[1:]}
         row = tx.execute(_ONE, {"space_id": space, **one}).mappings().first()
@@ -51,9 +77,6 @@ def read(
             for key in keys[start : start + _CHUNK]
         ]
         query = select(counters).where(t.space_id == space, columns.in_(chunk))
-        if for_update:
-            order = (t.subscription_id, t.meter_id, t.window, t.start)
-            query = query.order_by(*order).with_for_update()
         for row in tx.execute(query).mappings():
             found[_key(row)] = _tally(row)
     return found

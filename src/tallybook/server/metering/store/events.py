@@ -250,6 +250,7 @@ def rewrite(tx: Tx, space: SpaceId, changed: Sequence[Event]) -> None:
         .values({name: bindparam(f"new_{name}") for name in _REWRITTEN})
     )
     columns = to_columns(space, changed)
+    columns["value"] = [event.value for event in changed]
     named = {"row": columns["position"]}
     named |= {f"new_{name}": columns[name] for name in _REWRITTEN}
     rows = zip(*named.values(), strict=True)

@@ -1,7 +1,6 @@
 """Event rows on their way in: bulk writes, in each database's own way."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
@@ -35,6 +34,8 @@ _POSTGRES_TYPES: Final = {
     "over_limit": "smallint", "meter": "bytea", "subscription": "bytea", "period": "int",
     "agent": "bytea", "quantity": "numeric", "value": "numeric",
 }  # fmt: skip
+_NUMERIC: Final = ("quantity", "value")
+_POSTGRES_ARRAYS: Final = {**_POSTGRES_TYPES, **dict.fromkeys(_NUMERIC, "text")}
 
 
 def pack(some_id: str | None) -> bytes | None:
@@ -105,16 +106,37 @@ def _insert(names: tuple[str, ...], rows: int) -> str:
 
 def _insert_postgres(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
     """Insert by the order of keys: so two batches never wait for each other."""
+    from .arrays import teach, to_array
+
     ordered = sorted(rows, key=lambda row: (pack_owner(row.owner), row.idempotency_key))
     columns = _filled(to_columns(space, ordered))
-    types = ", ".join(f"%s::{_POSTGRES_TYPES.get(name, 'text')}[]" for name in columns)
-    statement = (
-        f"INSERT INTO events ({', '.join(columns)}) SELECT * FROM unnest({types}) "  # noqa: S608
+    same = {name for name, column in columns.items() if column.count(column[0]) == len(column)}
+    same.discard("position")
+    values = [
+        column[0] if name in same else to_array(_POSTGRES_ARRAYS.get(name, "text"), column)
+        for name, column in columns.items()
+    ]
+    with tx.driver.cursor() as cursor:
+        teach(cursor)
+        cursor.execute(_insert_many(tuple(columns), frozenset(same)), values)
+        return {row[0] for row in cursor.fetchall()}
+
+
+@cache
+def _insert_many(names: tuple[str, ...], same: frozenset[str]) -> str:
+    """Return the INSERT of many rows, in which these columns are the `same` for all."""
+    given = [
+        f"%s::{_POSTGRES_TYPES.get(name, 'text')} AS {name}"
+        if name in same
+        else f"unnest(%s::{_POSTGRES_ARRAYS.get(name, 'text')}[]) AS {name}"
+        for name in names
+    ]
+    cast = [f"{name}::numeric" if name in _NUMERIC else name for name in names]
+    return (
+        f"INSERT INTO events ({', '.join(names)}) "  # noqa: S608 - names of our own
+        f"SELECT {', '.join(cast)} FROM (SELECT {', '.join(given)}) AS given "
         "ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
     )
-    with tx.driver.cursor() as cursor:
-        cursor.execute(statement, list(columns.values()))
-        return {row[0] for row in cursor.fetchall()}
 
 
 def _filled(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -139,8 +161,13 @@ def find_firsts(
             values = chain.from_iterable((bytearray(owner), key) for owner, key in part)
             rows += tx.driver.execute(_find_sqlite(len(part)), (*values, space)).fetchall()
     elif keys:
+        from .arrays import teach, to_array
+
+        owners, names = zip(*keys, strict=True)
         with tx.driver.cursor() as cursor:
-            cursor.execute(_FIND_POSTGRES, [[o for o, _ in keys], [k for _, k in keys], space])
+            teach(cursor)
+            wanted = [to_array("bytea", owners), to_array("text", names)]
+            cursor.execute(_FIND_POSTGRES, [*wanted, space])
             rows = cursor.fetchall()
     return {
         (bytes(owner), key): First(event_id(position, from_micros(at)), content, bool(over))
@@ -170,8 +197,7 @@ def to_columns(
         for some_id in (row.meter_id, row.subscription_id, row.agent_id):
             if some_id not in packed:
                 packed[some_id] = raw(bytes.fromhex(some_id[-32:]))  # type: ignore[index]
-    number: Callable[[Decimal], Any] = plain if for_sqlite else Decimal
-    quantities = [number(row.quantity) for row in rows]
+    quantities = [plain(row.quantity) for row in rows]
     received = {row.received_at: to_micros(row.received_at) for row in rows}
     return {
         "position": [row.position for row in rows],
@@ -192,7 +218,7 @@ def to_columns(
             if row.value is row.quantity
             else None
             if row.value is None
-            else number(row.value)
+            else plain(row.value)
             for row, quantity in zip(rows, quantities, strict=True)
         ],
         "agent": [packed[row.agent_id] for row in rows],

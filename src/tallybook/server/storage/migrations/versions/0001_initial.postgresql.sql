@@ -57,9 +57,9 @@ CREATE TABLE events (
 
 CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
 
-CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, key);
-
 CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
+
+CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, key);
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -96,11 +96,17 @@ CREATE TABLE outbox (
   CONSTRAINT uq_outbox_id UNIQUE (id)
 );
 
+CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
+
 CREATE INDEX ix_outbox_published_at ON outbox (published_at);
 
 CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
 
-CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
+CREATE TABLE generations (
+  slot INTEGER NOT NULL,
+  changes BIGINT NOT NULL,
+  CONSTRAINT pk_generations PRIMARY KEY (slot)
+);
 
 CREATE TABLE outbox_feed (
   name TEXT NOT NULL,
@@ -122,6 +128,27 @@ CREATE TABLE due_work (
 );
 
 CREATE INDEX ix_due_work_parked_due_at ON due_work (parked, due_at);
+
+CREATE TABLE jobs (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  params JSONB NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  result JSONB,
+  error TEXT,
+  next_at BIGINT,
+  attempts INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  finished_at BIGINT,
+  CONSTRAINT pk_jobs PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_jobs_next_at ON jobs (next_at);
+
+CREATE INDEX ix_jobs_space_id ON jobs (space_id, created_at, id);
 
 CREATE TABLE projects (
   id TEXT NOT NULL,
@@ -242,15 +269,49 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND applied_micros >= 0 AND refunded_micros + applied_micros <= amount_micros)
 );
 
-CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
-
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
-
-CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
 
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
+
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
+
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
+
+CREATE TABLE provider_orders (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  payment_id TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  provider_customer_id TEXT,
+  provider_method_id TEXT,
+  charge_reference TEXT,
+  reference TEXT,
+  attempts INTEGER NOT NULL,
+  next_at BIGINT,
+  lease_until BIGINT,
+  last_error TEXT,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_provider_orders PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_provider_orders_payment_id ON provider_orders (space_id, payment_id);
+
+CREATE INDEX ix_provider_orders_next_at ON provider_orders (next_at);
+
+CREATE TABLE provider_events (
+  space_id INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  id TEXT NOT NULL,
+  received_at BIGINT NOT NULL,
+  CONSTRAINT pk_provider_events PRIMARY KEY (space_id, provider, id)
+);
+
+CREATE INDEX ix_provider_events_received_at ON provider_events (received_at);
 
 CREATE TABLE wallets (
   space_id INTEGER NOT NULL,
@@ -276,13 +337,13 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
-
-CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
-
 CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+
+CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE TABLE invoices (
   space_id INTEGER NOT NULL,
@@ -330,11 +391,11 @@ CREATE TABLE invoices (
   CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
 );
 
+CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
+
 CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
 
 CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
-
-CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
@@ -342,6 +403,26 @@ CREATE TABLE invoice_counters (
   count INTEGER NOT NULL,
   CONSTRAINT pk_invoice_counters PRIMARY KEY (space_id, series)
 );
+
+CREATE TABLE mails (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  invoice_id TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  status TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_at BIGINT,
+  last_error TEXT,
+  sent_at BIGINT,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_mails PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_mails_next_at ON mails (next_at);
+
+CREATE INDEX ix_mails_invoice_id ON mails (space_id, invoice_id);
 
 CREATE TABLE webhook_endpoints (
   space_id INTEGER NOT NULL,
@@ -378,11 +459,11 @@ CREATE TABLE webhook_deliveries (
   CONSTRAINT uq_webhook_deliveries_space_id_endpoint_id_message_id UNIQUE (space_id, endpoint_id, message_id)
 );
 
-CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-
 CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
 
 CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
+
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE TABLE webhook_attempts (
   space_id INTEGER NOT NULL,
@@ -460,9 +541,9 @@ CREATE TABLE wallet_grants (
   FOREIGN KEY(wallet_id) REFERENCES wallets (id)
 );
 
-CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
-
 CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
+
+CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
 
 CREATE TABLE wallet_transactions (
   space_id INTEGER NOT NULL,
@@ -526,9 +607,9 @@ CREATE TABLE invoice_lines (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
-
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
+
+CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
 
 CREATE TABLE invoice_taxes (
   space_id INTEGER NOT NULL,
@@ -543,26 +624,41 @@ CREATE TABLE invoice_taxes (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE TABLE holds (
+CREATE TABLE credit_notes (
   space_id INTEGER NOT NULL,
   id TEXT NOT NULL,
+  number TEXT NOT NULL,
+  invoice_id TEXT NOT NULL,
   customer_id TEXT NOT NULL,
-  feature TEXT NOT NULL,
-  meter_id TEXT NOT NULL,
-  subscription_id TEXT NOT NULL,
-  quantity NUMERIC(36, 12) NOT NULL,
+  currency TEXT NOT NULL,
   status TEXT NOT NULL,
-  settled_quantity NUMERIC(36, 12),
-  event_id TEXT,
-  expires_at BIGINT NOT NULL,
+  reason TEXT NOT NULL,
+  memo TEXT,
+  subtotal_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  total_micros BIGINT NOT NULL,
+  to_invoice_micros BIGINT NOT NULL,
+  to_wallet_micros BIGINT NOT NULL,
+  to_payments_micros BIGINT NOT NULL,
+  taxes JSONB NOT NULL,
+  metadata JSONB NOT NULL,
+  void_reason TEXT,
+  voided_at BIGINT,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
-  CONSTRAINT pk_holds PRIMARY KEY (space_id, id),
-  FOREIGN KEY(space_id) REFERENCES spaces (id),
-  FOREIGN KEY(customer_id) REFERENCES customers (id)
+  CONSTRAINT pk_credit_notes PRIMARY KEY (id),
+  CONSTRAINT ck_credit_notes_positive CHECK (total_micros > 0),
+  CONSTRAINT ck_credit_notes_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
+  CONSTRAINT ck_credit_notes_all_applied CHECK (total_micros = to_invoice_micros + to_wallet_micros + to_payments_micros),
+  CONSTRAINT uq_credit_notes_space_id_number UNIQUE (space_id, number),
+  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_holds_held ON holds (space_id, subscription_id, meter_id, expires_at) WHERE status = 'held';
+CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
+
+CREATE INDEX ix_credit_notes_created_at ON credit_notes (space_id, created_at, id);
+
+CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
 
 CREATE TABLE markets (
   space_id INTEGER NOT NULL,
@@ -682,6 +778,154 @@ CREATE TABLE api_keys (
   CONSTRAINT uq_api_keys_digest UNIQUE (digest)
 );
 
+CREATE TABLE costs (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  response_key TEXT,
+  at BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  customer_id TEXT,
+  customer_external_id TEXT,
+  agent_id TEXT,
+  action_id TEXT,
+  meter_id TEXT,
+  event_id TEXT,
+  amount NUMERIC(36, 12),
+  currency TEXT NOT NULL,
+  category TEXT NOT NULL,
+  source TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT,
+  attribution TEXT NOT NULL,
+  provider TEXT,
+  model TEXT,
+  response_id TEXT,
+  adjusts TEXT,
+  parent_key TEXT,
+  tokens JSONB,
+  price JSONB,
+  metadata JSONB NOT NULL,
+  CONSTRAINT pk_costs PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
+
+CREATE INDEX ix_costs_at ON costs (space_id, at);
+
+CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
+
+CREATE INDEX ix_costs_event ON costs (space_id, event_id);
+
+CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
+
+CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
+
+CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, key);
+
+CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
+
+CREATE TABLE model_prices (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  prices JSONB NOT NULL,
+  alias_of TEXT,
+  effective_from BIGINT NOT NULL,
+  effective_to BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_model_prices PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE UNIQUE INDEX uq_model_prices ON model_prices (space_id, provider, model, effective_from);
+
+CREATE TABLE budgets (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  customer_id TEXT,
+  agent_id TEXT,
+  kind TEXT NOT NULL,
+  amount NUMERIC(36, 12) NOT NULL,
+  currency TEXT NOT NULL,
+  period TEXT NOT NULL,
+  thresholds JSONB NOT NULL,
+  hard_stop INTEGER NOT NULL,
+  counts_from BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  metadata JSONB NOT NULL,
+  CONSTRAINT pk_budgets PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE budget_windows (
+  space_id INTEGER NOT NULL,
+  budget_id TEXT NOT NULL,
+  start BIGINT NOT NULL,
+  "end" BIGINT NOT NULL,
+  spent NUMERIC(36, 12) NOT NULL,
+  told JSONB NOT NULL,
+  is_stopped INTEGER NOT NULL,
+  CONSTRAINT pk_budget_windows PRIMARY KEY (space_id, budget_id, start),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_budget_windows_stopped ON budget_windows (space_id, "end") WHERE is_stopped = 1;
+
+CREATE TABLE budget_entries (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  budget_id TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  customer_id TEXT NOT NULL,
+  amount NUMERIC(36, 12) NOT NULL,
+  CONSTRAINT pk_budget_entries PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE INDEX ix_budget_entries_budget ON budget_entries (space_id, budget_id, at);
+
+CREATE TABLE holds (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  feature TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  quantity NUMERIC(36, 12) NOT NULL,
+  status TEXT NOT NULL,
+  settled_quantity NUMERIC(36, 12),
+  event_id TEXT,
+  expires_at BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_holds PRIMARY KEY (space_id, id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id),
+  FOREIGN KEY(customer_id) REFERENCES customers (id)
+);
+
+CREATE INDEX ix_holds_held ON holds (space_id, subscription_id, meter_id, expires_at) WHERE status = 'held';
+
+CREATE TABLE credit_note_lines (
+  space_id INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  credit_note_id TEXT NOT NULL,
+  line_id TEXT,
+  sort_order INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  tax_micros BIGINT NOT NULL,
+  CONSTRAINT pk_credit_note_lines PRIMARY KEY (id),
+  FOREIGN KEY(credit_note_id) REFERENCES credit_notes (id)
+);
+
+CREATE INDEX ix_credit_note_lines_credit_note_id ON credit_note_lines (space_id, credit_note_id, sort_order);
+
 CREATE TABLE plan_versions (
   space_id INTEGER NOT NULL,
   id TEXT NOT NULL,
@@ -737,9 +981,9 @@ CREATE TABLE plan_charges (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, key) WHERE archived_at IS NULL;
-
 CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
+
+CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, key) WHERE archived_at IS NULL;
 
 CREATE TABLE agent_actions (
   space_id INTEGER NOT NULL,
@@ -816,9 +1060,9 @@ CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_i
 
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
 
-CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
-
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
+
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -840,11 +1084,11 @@ CREATE TABLE meter_prices (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
+
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
 CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
-
-CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,
@@ -894,9 +1138,9 @@ CREATE TABLE contracts (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
-
 CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
 
 CREATE TABLE contract_versions (
   space_id INTEGER NOT NULL,
@@ -914,240 +1158,3 @@ CREATE TABLE contract_versions (
   FOREIGN KEY(space_id, contract_id) REFERENCES contracts (space_id, id),
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
-
-CREATE TABLE costs (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  key TEXT NOT NULL,
-  response_key TEXT,
-  at BIGINT NOT NULL,
-  received_at BIGINT NOT NULL,
-  customer_id TEXT,
-  customer_external_id TEXT,
-  agent_id TEXT,
-  action_id TEXT,
-  meter_id TEXT,
-  event_id TEXT,
-  amount NUMERIC(36, 12),
-  currency TEXT NOT NULL,
-  category TEXT NOT NULL,
-  source TEXT NOT NULL,
-  status TEXT NOT NULL,
-  reason TEXT,
-  attribution TEXT NOT NULL,
-  provider TEXT,
-  model TEXT,
-  response_id TEXT,
-  adjusts TEXT,
-  parent_key TEXT,
-  tokens JSONB,
-  price JSONB,
-  metadata JSONB NOT NULL,
-  CONSTRAINT pk_costs PRIMARY KEY (space_id, id),
-  FOREIGN KEY(space_id) REFERENCES spaces (id)
-);
-
-CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
-
-CREATE INDEX ix_costs_at ON costs (space_id, at);
-
-CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
-
-CREATE INDEX ix_costs_event ON costs (space_id, event_id);
-
-CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
-
-CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
-
-CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, key);
-
-CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
-
-CREATE TABLE model_prices (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  provider TEXT NOT NULL,
-  model TEXT NOT NULL,
-  prices JSONB NOT NULL,
-  alias_of TEXT,
-  effective_from BIGINT NOT NULL,
-  effective_to BIGINT,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  CONSTRAINT pk_model_prices PRIMARY KEY (space_id, id),
-  FOREIGN KEY(space_id) REFERENCES spaces (id)
-);
-
-CREATE UNIQUE INDEX uq_model_prices ON model_prices (space_id, provider, model, effective_from);
-
-CREATE TABLE credit_notes (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  number TEXT NOT NULL,
-  invoice_id TEXT NOT NULL,
-  customer_id TEXT NOT NULL,
-  currency TEXT NOT NULL,
-  status TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  memo TEXT,
-  subtotal_micros BIGINT NOT NULL,
-  tax_micros BIGINT NOT NULL,
-  total_micros BIGINT NOT NULL,
-  to_invoice_micros BIGINT NOT NULL,
-  to_wallet_micros BIGINT NOT NULL,
-  to_payments_micros BIGINT NOT NULL,
-  taxes JSONB NOT NULL,
-  metadata JSONB NOT NULL,
-  void_reason TEXT,
-  voided_at BIGINT,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  CONSTRAINT pk_credit_notes PRIMARY KEY (id),
-  CONSTRAINT ck_credit_notes_positive CHECK (total_micros > 0),
-  CONSTRAINT ck_credit_notes_adds_up CHECK (total_micros = subtotal_micros + tax_micros),
-  CONSTRAINT ck_credit_notes_all_applied CHECK (total_micros = to_invoice_micros + to_wallet_micros + to_payments_micros),
-  CONSTRAINT uq_credit_notes_space_id_number UNIQUE (space_id, number),
-  FOREIGN KEY(invoice_id) REFERENCES invoices (id)
-);
-
-CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
-
-CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
-
-CREATE INDEX ix_credit_notes_created_at ON credit_notes (space_id, created_at, id);
-
-CREATE TABLE credit_note_lines (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  credit_note_id TEXT NOT NULL,
-  line_id TEXT,
-  sort_order INTEGER NOT NULL,
-  description TEXT NOT NULL,
-  amount_micros BIGINT NOT NULL,
-  tax_micros BIGINT NOT NULL,
-  CONSTRAINT pk_credit_note_lines PRIMARY KEY (id),
-  FOREIGN KEY(credit_note_id) REFERENCES credit_notes (id)
-);
-
-CREATE INDEX ix_credit_note_lines_credit_note_id ON credit_note_lines (space_id, credit_note_id, sort_order);
-
-CREATE TABLE budgets (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  name TEXT NOT NULL,
-  customer_id TEXT,
-  agent_id TEXT,
-  kind TEXT NOT NULL,
-  amount NUMERIC(36, 12) NOT NULL,
-  currency TEXT NOT NULL,
-  period TEXT NOT NULL,
-  thresholds JSONB NOT NULL,
-  hard_stop INTEGER NOT NULL,
-  counts_from BIGINT NOT NULL,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  metadata JSONB NOT NULL,
-  CONSTRAINT pk_budgets PRIMARY KEY (space_id, id),
-  FOREIGN KEY(space_id) REFERENCES spaces (id)
-);
-
-CREATE TABLE budget_windows (
-  space_id INTEGER NOT NULL,
-  budget_id TEXT NOT NULL,
-  start BIGINT NOT NULL,
-  "end" BIGINT NOT NULL,
-  spent NUMERIC(36, 12) NOT NULL,
-  told JSONB NOT NULL,
-  is_stopped INTEGER NOT NULL,
-  CONSTRAINT pk_budget_windows PRIMARY KEY (space_id, budget_id, start),
-  FOREIGN KEY(space_id) REFERENCES spaces (id)
-);
-
-CREATE INDEX ix_budget_windows_stopped ON budget_windows (space_id, "end") WHERE is_stopped = 1;
-CREATE TABLE mails (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  customer_id TEXT NOT NULL,
-  invoice_id TEXT NOT NULL,
-  recipient TEXT NOT NULL,
-  status TEXT NOT NULL,
-  attempts INTEGER NOT NULL,
-  next_at BIGINT,
-  last_error TEXT,
-  sent_at BIGINT,
-  created_at BIGINT NOT NULL,
-  CONSTRAINT pk_mails PRIMARY KEY (id)
-);
-
-CREATE INDEX ix_mails_next_at ON mails (next_at);
-
-CREATE INDEX ix_mails_invoice_id ON mails (space_id, invoice_id);
-
-CREATE TABLE jobs (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  status TEXT NOT NULL,
-  params JSONB NOT NULL,
-  done INTEGER NOT NULL,
-  total INTEGER NOT NULL,
-  result JSONB,
-  error TEXT,
-  next_at BIGINT,
-  attempts INTEGER NOT NULL,
-  created_at BIGINT NOT NULL,
-  finished_at BIGINT,
-  CONSTRAINT pk_jobs PRIMARY KEY (id)
-);
-
-CREATE INDEX ix_jobs_space_id ON jobs (space_id, created_at, id);
-
-CREATE INDEX ix_jobs_next_at ON jobs (next_at);
-
-CREATE TABLE budget_entries (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  budget_id TEXT NOT NULL,
-  at BIGINT NOT NULL,
-  customer_id TEXT NOT NULL,
-  amount NUMERIC(36, 12) NOT NULL,
-  CONSTRAINT pk_budget_entries PRIMARY KEY (space_id, id),
-  FOREIGN KEY(space_id) REFERENCES spaces (id)
-);
-
-CREATE INDEX ix_budget_entries_budget ON budget_entries (space_id, budget_id, at);
-
-CREATE TABLE provider_orders (
-  space_id INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  provider TEXT NOT NULL,
-  payment_id TEXT NOT NULL,
-  amount_micros BIGINT NOT NULL,
-  currency TEXT NOT NULL,
-  provider_customer_id TEXT,
-  provider_method_id TEXT,
-  charge_reference TEXT,
-  reference TEXT,
-  attempts INTEGER NOT NULL,
-  next_at BIGINT,
-  lease_until BIGINT,
-  last_error TEXT,
-  created_at BIGINT NOT NULL,
-  CONSTRAINT pk_provider_orders PRIMARY KEY (id)
-);
-
-CREATE INDEX ix_provider_orders_next_at ON provider_orders (next_at);
-
-CREATE INDEX ix_provider_orders_payment_id ON provider_orders (space_id, payment_id);
-
-CREATE TABLE provider_events (
-  space_id INTEGER NOT NULL,
-  provider TEXT NOT NULL,
-  id TEXT NOT NULL,
-  received_at BIGINT NOT NULL,
-  CONSTRAINT pk_provider_events PRIMARY KEY (space_id, provider, id)
-);
-
-CREATE INDEX ix_provider_events_received_at ON provider_events (received_at);
