@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import psycopg
 import pytest
 
 from tallybook import Tallybook
-from tallybook.server.storage import open_database
 
 START_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 10.0
@@ -135,10 +135,9 @@ class Server:
 def empty_postgres(fresh: Callable[[], str]) -> str:
     """Return the URL of a database without any tables."""
     url = fresh()
-    db = open_database(url)
-    for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-        db.write_now(lambda tx, text=statement: tx.connection.exec_driver_sql(text))  # type: ignore[misc]
-    db.close()
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
     return url
 
 
