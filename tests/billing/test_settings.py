@@ -107,6 +107,105 @@ def test_a_limit_is_near_at_the_share_that_is_set(books: Books, db: Database, sw
     assert (change["reason"], change["caused_by"]) == ("limit_reached", reached)
 
 
+@pytest.mark.parametrize(
+    ("basis", "back", "charge"), [("second", "455.00", "650.00"), ("day", "466.67", "666.67")]
+)
+def test_a_change_at_noon_is_counted_in_seconds_or_in_days(
+    books: Books, switch: Any, basis: str, back: str, charge: str
+) -> None:
+    """30 days of April: 19.5 are left of them; by days the day of change is the new plan's."""
+    assert switch(proration_basis=basis)["settings"]["proration_basis"] == basis
+    books.advance("2026-04-01T00:00:00Z")
+    customer = books.customer()
+    books.plan("pro", base="700")
+    books.plan("big", base="1000")
+    books.wallet(customer, "10000")
+    sub = books.subscribe()
+    books.advance("2026-04-11T12:00:00Z")
+    shown = books.post(
+        f"/subscriptions/{sub['id']}/change-plan", {"new_plan": "big", "preview": True}
+    )
+    done = books.post(f"/subscriptions/{sub['id']}/change-plan", {"new_plan": "big"})
+    assert done["proration"] == shown["proration"]
+    assert (done["proration"]["prepaid_refund"], done["proration"]["new_plan_charge"]) == (
+        back,
+        charge,
+    )
+    again = books.post(
+        f"/subscriptions/{sub['id']}/cancel", {"when": "immediate", "refund": "prorated"}
+    )
+    assert again["refund"]["amount"] == charge, "canceled at once, all of it comes back"
+
+
+def test_a_start_within_the_month_is_charged_by_local_days(books: Books, switch: Any) -> None:
+    switch(proration_basis="day")
+    books.advance("2026-04-16T18:00:00Z")
+    books.customer()
+    books.plan("pro", base="30")
+    bounds = {"start": "2026-04-01T00:00:00Z", "end": "2026-05-01T00:00:00Z"}
+    books.subscribe(
+        start_date="2026-04-16T18:00:00Z",
+        current_period_start=bounds["start"],
+        current_period_end=bounds["end"],
+    )
+    (made,) = books.invoices()
+    assert made["total"] == "15.00", "the day it starts is charged whole"
+
+
+def test_a_basis_set_within_a_period_holds_for_what_follows(books: Books, switch: Any) -> None:
+    books.advance("2026-04-01T00:00:00Z")
+    customer = books.customer()
+    books.plan("pro", base="700")
+    books.plan("big", base="1000")
+    books.wallet(customer, "10000")
+    sub = books.subscribe()
+    books.advance("2026-04-11T12:00:00Z")
+    switch(proration_basis="day")
+    done = books.post(f"/subscriptions/{sub['id']}/change-plan", {"new_plan": "big"})
+    assert done["proration"]["net_adjustment"] == "200.00"
+
+
+@pytest.mark.parametrize(
+    ("rounding", "tax", "shown"),
+    [("invoice", "0.01", ["0.01", "0.00", "0.00"]), ("line", "0.00", ["0.00", "0.00", "0.00"])],
+)
+def test_tax_is_rounded_on_the_invoice_or_on_each_line(
+    books: Books, switch: Any, rounding: str, tax: str, shown: list[str]
+) -> None:
+    """Three lines of 0.06 at 8 %: 0.0048 each, 0.0144 together."""
+    assert switch(tax_rounding=rounding)["settings"]["tax_rounding"] == rounding
+    books.advance("2026-04-01T00:00:00Z")
+    books.customer()
+    lines = [{"description": "x", "quantity": "1", "unit_price": "0.06"}] * 3
+    body = {"customer_external_id": "acme", "line_items": lines, "tax_rate": "0.08"}
+    made = books.post("/invoices", body)
+    assert (made["tax_total"], made["tax_rounding"]) == (tax, rounding)
+    assert [line["tax"] for line in made["line_items"]] == shown
+    switch(tax_rounding="line" if rounding == "invoice" else "invoice")
+    edited = books.http.patch(
+        f"/invoices/{made['id']}", json={"taxes": [{"name": "VAT", "rate": "0.08"}]}
+    ).json()
+    assert (edited["tax_total"], edited["tax_rounding"]) == (tax, rounding), "it keeps its own"
+
+
+def test_tax_on_each_line_of_a_subscriptions_invoice(books: Books, switch: Any) -> None:
+    switch(tax_rounding="line")
+    books.advance("2026-04-01T00:00:00Z")
+    books.customer(taxes=[{"name": "VAT", "rate": "0.125"}])
+    books.meter("calls")
+    books.plan("pro", base="0.04")
+    books.price("pro", "calls", pricing_model="per_unit", unit_price="0.04")
+    books.subscribe(collection_method="send_invoice")
+    books.advance("2026-04-20T00:00:00Z")
+    books.use("calls", "1", "2026-04-10T00:00:00Z")
+    preview = books.post("/invoices/preview", {"customer_external_id": "acme"})
+    assert preview["taxes"][0]["amount"] == "0.01", "0.005, half up"
+    books.advance("2026-05-03T00:00:00Z")
+    last = books.invoices()[-1]
+    assert (last["subtotal"], last["tax_total"]) == ("0.08", "0.02")
+    assert [line["tax"] for line in last["line_items"]] == ["0.01", "0.01"]
+
+
 def test_a_switch_that_makes_no_sense_changes_nothing(
     books: Books, home: Home, switch: Any
 ) -> None:
@@ -117,6 +216,9 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         {"limit_approaching": "1"},
         {"limit_approaching": "0"},
         {"limit_approaching": "NaN"},
+        {"proration_basis": "hour"},
+        {"proration_basis": None},
+        {"tax_rounding": "total"},
         {"unheard_of": 1},
     ):
         problem = switch(422, **switches)
@@ -129,5 +231,7 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         "dunning_days": [1, 3, 5, 7],
         "wallet_gate": False,
         "enforce_at_ingest": False,
+        "proration_basis": "second",
+        "tax_rounding": "invoice",
     }
     assert books.http.get("/projects/prj_none", headers=headers).status_code == 404

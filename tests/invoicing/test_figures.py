@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallybook.server.identity.models import TaxRounding
 from tallybook.server.invoicing.errors import (
     AmountMismatch,
     DiscountTooLarge,
@@ -202,3 +203,31 @@ def test_a_lines_own_tax_may_be_a_unit_off_its_share() -> None:
     assert work_out(lines, terms, "USD").tax_total == Decimal("0.01")
     with pytest.raises(AmountMismatch):
         work_out([new_line("0.06", tax=Decimal("0.02"))], terms, "USD")
+
+
+@given(amounts=LINES, rates=RATES, currency=CURRENCIES)
+def test_tax_rounded_on_each_line_is_what_the_lines_show(
+    amounts: list[tuple[Decimal, Decimal]], rates: list[Decimal], currency: str
+) -> None:
+    new = [NewLine(description="x", quantity=q, unit_price=price) for q, price in amounts]
+    terms = [TaxTerm(f"tax {rate}", rate) for rate in rates]
+    try:
+        figures = work_out(new, terms, currency, rounding=TaxRounding.LINE)
+    except NegativeInvoice:
+        return
+    places = PLACES[currency]
+    oracle = [
+        sum(half_up(Fraction(line.total) * Fraction(rate), places) for rate in rates)
+        for line in figures.lines
+    ]
+    assert [Fraction(line.tax) for line in figures.lines] == oracle
+    assert Fraction(figures.tax_total) == sum(oracle)
+    assert figures.total == figures.subtotal + figures.tax_total
+
+
+def test_a_tax_on_a_part_is_rounded_once_on_either_rounding() -> None:
+    lines = [new_line("0.06"), new_line("0.06"), new_line("0.06")]
+    terms = [TaxTerm("VAT", Decimal("0.08"), Decimal("0.12"))]
+    figures = work_out(lines, terms, "USD", rounding=TaxRounding.LINE)
+    assert figures.tax_total == Decimal("0.01")
+    assert sum(line.tax for line in figures.lines) == Decimal("0.01")

@@ -25,6 +25,7 @@ from .base import (
 )
 from .limits import LINES_MAX
 from .prices import PricingModel, PricingModelInput
+from .projects import TaxRounding
 
 InvoiceType = Literal["manual", "cycle", "change", "final", "adjustment"]
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
@@ -226,6 +227,8 @@ class Invoice(Response):
     taxes: list[Tax]
     tax_rate: Dec | None = None
     """Where there is one tax and it is on everything."""
+    tax_rounding: TaxRounding | str = "invoice"
+    """Whether tax was rounded once on the whole invoice, or on each line."""
     subtotal: Amount
     tax_total: Amount
     total: Amount

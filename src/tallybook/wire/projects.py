@@ -41,6 +41,8 @@ def _rising(days: list[int]) -> list[int]:
     return days
 
 
+ProrationBasis = Literal["second", "day"]
+TaxRounding = Literal["invoice", "line"]
 DunningDay = Annotated[StrictInt, Field(ge=1, le=365)]
 DunningDays = Annotated[list[DunningDay], Field(max_length=20), AfterValidator(_rising)]
 
@@ -53,6 +55,8 @@ class ProjectSettingsUpdate(Request):
     dunning_days: DunningDays = _leave()
     wallet_gate: StrictBool = _leave()
     enforce_at_ingest: StrictBool = _leave()
+    proration_basis: ProrationBasis = _leave()
+    tax_rounding: TaxRounding = _leave()
 
 
 class ProjectSettings(Response):
@@ -68,6 +72,10 @@ class ProjectSettings(Response):
     """Whether a check is denied whose price, with the usage not yet invoiced, the wallets lack."""
     enforce_at_ingest: bool
     """Whether events that would go past a limit that denies overage are refused."""
+    proration_basis: ProrationBasis | str
+    """Whether a part of a cycle is counted in seconds, or in local days."""
+    tax_rounding: TaxRounding | str
+    """Whether tax is rounded once on the whole invoice, or on each line of it."""
 
 
 class Project(Response):

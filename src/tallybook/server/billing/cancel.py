@@ -1,6 +1,6 @@
 """A subscription is canceled, now or later: usage so far is billed, what was prepaid given back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -153,6 +153,7 @@ def _refund(
 ) -> tuple[Decimal, Prepaid]:
     """Return what a cancel at a time gives back of the current period, and out of what."""
     period = subscriptions.get_current_period(tx, space.id, sub)
+    period = replace(period, day_zone=space.day_zone)
     terms = terms_of(tx, space, sub, period)
     source = prepaid(tx, space.id, sub, period, terms, with_drafts=with_drafts)
     amount = refund_amount(source.lines, period, kind, at=at, currency=sub.currency)

@@ -146,6 +146,7 @@ def _cost(
 ) -> _Cost:
     """Work out a change at `at`: the part of the period before it, and the part after it."""
     whole = subscriptions.get_current_period(tx, space.id, sub)
+    whole = replace(whole, day_zone=space.day_zone)
     at = min(max(at, whole.start), whole.end)
     closed = replace(whole, end=at, is_closed=True)
     opened = replace(

@@ -50,7 +50,8 @@ def preview(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None
         periods.append(period)
         lines += _lines(tx, space, sub, period)
     currency = currencies[0] if currencies else customer.currency or space.default_currency
-    figures = work_out(_with_ids(lines), taxes_of(customer), currency)
+    rounding = space.settings.tax_rounding
+    figures = work_out(_with_ids(lines), taxes_of(customer), currency, rounding=rounding)
     return Preview(
         currency,
         figures,

@@ -63,6 +63,12 @@ def set_switches(
             help="Refuse events past a limit that denies overage.",
         ),
     ] = None,
+    proration_basis: Annotated[
+        str | None, typer.Option(help="How a part of a cycle is counted: second, or day.")
+    ] = None,
+    tax_rounding: Annotated[
+        str | None, typer.Option(help="Where tax is rounded: invoice, or line.")
+    ] = None,
     data_dir: DataDir = None,
     database: Database = None,
     as_json: AsJson = False,
@@ -76,6 +82,8 @@ def set_switches(
         "dunning_days": _days(dunning_days),
         "wallet_gate": wallet_gate,
         "enforce_at_ingest": enforce_at_ingest,
+        "proration_basis": proration_basis,
+        "tax_rounding": tax_rounding,
     }
     given = {name: value for name, value in switches.items() if value is not None}
     settings = load(data_dir=data_dir, database_url=database)

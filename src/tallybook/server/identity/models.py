@@ -21,6 +21,20 @@ class Scope(StrEnum):
     READ = "read"
 
 
+class ProrationBasis(StrEnum):
+    """How the time is counted that a part of a billing cycle costs."""
+
+    SECOND = "second"
+    DAY = "day"  # local days; the day of a change belongs to what is new
+
+
+class TaxRounding(StrEnum):
+    """Where tax is rounded."""
+
+    INVOICE = "invoice"  # once a tax, on the sum of the lines
+    LINE = "line"  # on each line
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The switches of a project; both its spaces go by them."""
@@ -31,6 +45,8 @@ class Settings:
     wallet_gate: bool = False  # a check whose price exceeds the wallets is denied
     enforce_at_ingest: bool = False  # an event past a limit that denies overage is refused
     dunning_days: tuple[int, ...] = (1, 3, 5, 7)  # after an invoice fell due: one more try each
+    proration_basis: ProrationBasis = ProrationBasis.SECOND
+    tax_rounding: TaxRounding = TaxRounding.INVOICE
 
     @property
     def grace(self) -> timedelta:
@@ -67,6 +83,11 @@ class Space:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def day_zone(self) -> str | None:
+        """The zone whose days are counted when a cycle is prorated, None for seconds."""
+        return self.timezone if self.settings.proration_basis is ProrationBasis.DAY else None
 
     def midnight(self, day: date) -> datetime:
         """Return the instant at which a local day of this project begins, in UTC."""

@@ -8,6 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
 
+from tallybook.server.identity.models import TaxRounding
+
 PAYMENT_TERMS_DAYS: Final = 30
 WORK_DUE: Final = "invoice.due"  # the kind of due work at an open invoice's `due_at`
 WORK_DUN: Final = "invoice.dun"  # at each of the days after it
@@ -171,6 +173,7 @@ class Invoice:
     total: Decimal = Decimal(0)
     amount_paid: Decimal = Decimal(0)
     amount_credited: Decimal = Decimal(0)  # by credit notes, before it was paid
+    tax_rounding: TaxRounding = TaxRounding.INVOICE  # as the project had it when it was made
     is_lump: bool = False  # made from a total, so that it can be itemized while it is open
     held_reason: str | None = None  # why a generated draft waits for a person
     notes: str | None = None

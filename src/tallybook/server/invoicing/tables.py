@@ -41,6 +41,7 @@ invoices = Table(
     Column("credited_micros", BigInteger, nullable=False),
     Column("collection_method", Text, nullable=False),
     Column("payment_terms", Integer, nullable=False),
+    Column("tax_rounding", Text, nullable=False),
     Column("is_lump", Integer, nullable=False),
     Column("held_reason", Text, nullable=True),
     Column("notes", Text, nullable=True),

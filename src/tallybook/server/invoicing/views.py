@@ -31,6 +31,7 @@ def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
         line_items=[line_to_wire(line) for line in invoice.lines],
         taxes=[tax_to_wire(tax) for tax in invoice.taxes],
         tax_rate=_only_rate(invoice.taxes),
+        tax_rounding=invoice.tax_rounding.value,
         subtotal=_money(invoice.subtotal),
         tax_total=_money(invoice.tax_total),
         total=_money(invoice.total),

@@ -33,8 +33,17 @@ class Span:
     def contains(self, at: datetime) -> bool:
         return self.start <= at < self.end
 
-    def share_after(self, at: datetime) -> Fraction:
-        """Return the exact share of the span from `at` to its end: 0 to 1."""
+    def share_after(self, at: datetime, *, days_in: ZoneInfo | None = None) -> Fraction:
+        """Return the exact share of the span from `at` to its end: 0 to 1.
+
+        With `days_in`, local days of that zone are counted, the day of `at` with what is left; a
+        span within one day is counted by time all the same.
+        """
+        if days_in is not None:
+            first, last, day = (t.astimezone(days_in).date() for t in (self.start, self.end, at))
+            days = (last - first).days
+            if days > 0:
+                return Fraction(min(max((last - day).days, 0), days), days)
         left = min(max(self.end - at, timedelta(0)), self.end - self.start)
         return Fraction(left // _MICROSECOND, (self.end - self.start) // _MICROSECOND)
 

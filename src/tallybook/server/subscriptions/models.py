@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from tallybook.server.catalog.models import ChargeTerms, MeterOverride, MeterTerms, Terms
 from tallybook.server.kernel.periods import BillingPeriod, Span
@@ -161,6 +162,7 @@ class Period:
     is_trial: bool
     contract_version: int
     is_closed: bool
+    day_zone: str | None = None  # whose local days its share of the cycle is counted in, or seconds
 
     @property
     def span(self) -> Span:
@@ -173,7 +175,7 @@ class Period:
     @property
     def share(self) -> Fraction:
         """How much of its cycle the period is: 1 when it is whole."""
-        return self.cycle.share_after(self.start) - self.cycle.share_after(self.end)
+        return self.share_left(self.start) - self.share_left(self.end)
 
     @property
     def unit_share(self) -> Fraction:
@@ -184,7 +186,12 @@ class Period:
         """
         if self.number == 0 or self.start <= self.cycle_start:
             return Fraction(1)
-        return self.cycle.share_after(self.start)
+        return self.share_left(self.start)
+
+    def share_left(self, at: datetime) -> Fraction:
+        """Return the share of the whole cycle from a time to its end, as this period counts."""
+        zone = None if self.day_zone is None else ZoneInfo(self.day_zone)
+        return self.cycle.share_after(at, days_in=zone)
 
 
 class VersionReason(StrEnum):

@@ -93,6 +93,7 @@ subscription_periods = Table(
     Column("is_trial", Integer, nullable=False),
     Column("contract_version", Integer, nullable=False),
     Column("is_closed", Integer, nullable=False),
+    Column("day_zone", Text, nullable=True),
     PrimaryKeyConstraint("space_id", "subscription_id", "number"),
     ForeignKeyConstraint(
         ["space_id", "subscription_id"], ["subscriptions.space_id", "subscriptions.id"]

@@ -41,6 +41,8 @@ def refund_amount(
 ) -> Decimal:
     """Return what is given back of the lines that were charged in advance for a period.
 
+    A part of a period is counted as the period counts: in seconds, or in local days.
+
     Holds: 0 <= refund <= what the lines charged. Usage is never refunded.
     Source: semantics, choices 8 and 10.
     """
@@ -61,7 +63,7 @@ def refund_amount(
 def share_left(period: Period, at: datetime) -> Fraction:
     """Return the share of its cycle that is left of a period at a time."""
     at = min(max(at, period.start), period.end)
-    return period.cycle.share_after(at) - period.cycle.share_after(period.end)
+    return period.share_left(at) - period.share_left(period.end)
 
 
 def split(amount: Decimal, paid: Paid, *, with_outside: bool, currency: str) -> Back:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
 
-from tallybook.server.identity.models import Settings
+from tallybook.server.identity.models import ProrationBasis, Settings, TaxRounding
 
 DEFAULTS: Final = Settings()
 
@@ -20,6 +20,10 @@ def from_json(stored: Mapping[str, Any]) -> Settings:
         read["limit_approaching"] = Decimal(read["limit_approaching"])
     if "dunning_days" in read:
         read["dunning_days"] = tuple(read["dunning_days"])
+    if "proration_basis" in read:
+        read["proration_basis"] = ProrationBasis(read["proration_basis"])
+    if "tax_rounding" in read:
+        read["tax_rounding"] = TaxRounding(read["tax_rounding"])
     return Settings(**read)
 
 

@@ -55,14 +55,15 @@ def worked_out_again(
     Errors: those of `work_out`; CurrencyNeedsLines.
     """
     kept = terms_again(invoice.taxes) if terms is None else terms
+    rounding = invoice.tax_rounding
     if lines is None and currency == invoice.currency:
         if terms is None:
-            return add_up(invoice.lines, kept, currency)
+            return add_up(invoice.lines, kept, currency, rounding=rounding)
         untaxed = [Decimal(0)] * len(invoice.lines)  # what taxes replace, those of lines too
-        return add_up(invoice.lines, kept, currency, own_taxes=untaxed)
+        return add_up(invoice.lines, kept, currency, own_taxes=untaxed, rounding=rounding)
     if lines is None:
         lines = [_anew(line, invoice.currency) for line in invoice.lines]
-    return work_out(lines, kept, currency)
+    return work_out(lines, kept, currency, rounding=rounding)
 
 
 def _anew(line: Line, currency: str) -> NewLine:
@@ -96,10 +97,11 @@ def with_item(invoice: Invoice, new: NewLine) -> Figures:
         if given and not terms:
             raise mismatch(given, item.tax, pointer="/tax")
         lines = itemize(invoice.lines, item, invoice.currency)
-        return add_up(sorted(lines, key=_place), terms, invoice.currency)
+        lines = sorted(lines, key=_place)
+        return add_up(lines, terms, invoice.currency, rounding=invoice.tax_rounding)
     require_draft(invoice)
     lines = sorted([*invoice.lines, replace(item, tax=given or item.tax)], key=_place)
-    return add_up(lines, terms, invoice.currency)
+    return add_up(lines, terms, invoice.currency, rounding=invoice.tax_rounding)
 
 
 def _place(line: Line) -> int:

@@ -45,8 +45,17 @@ def terms_again(taxes: Sequence[Tax]) -> tuple[TaxTerm, ...]:
     )
 
 
-def work_out(term: TaxTerm, subtotal: Decimal, currency: str, *, pointer: str = "") -> Tax:
+def work_out(
+    term: TaxTerm,
+    subtotal: Decimal,
+    currency: str,
+    *,
+    nets: Sequence[Decimal] | None = None,
+    pointer: str = "",
+) -> Tax:
     """Return a tax: the rate on the sum of the discounted lines, rounded once.
+
+    With `nets`, the lines' net totals, it is rounded on each line, where it is on all of them.
 
     Errors: TaxableTooLarge; TooManyDecimals; AmountMismatch.
     """
@@ -59,9 +68,18 @@ def work_out(term: TaxTerm, subtotal: Decimal, currency: str, *, pointer: str = 
                 subtotal=plain(subtotal),
                 errors=[FieldError(where, "invalid", "is not within the sum of the lines")],
             )
-    amount = quantize_money(EXACT.multiply(taxable, term.rate), currency)
+    if nets is None or term.taxable_amount is not None:
+        amount = _on(taxable, term.rate, currency)
+    else:
+        amount = sum(
+            (_on(net, term.rate, currency) for net in nets), quantize_money(Decimal(0), currency)
+        )
     check_claim(term.amount, amount, currency, pointer=f"{pointer}/amount")
     return Tax(term.name, term.rate, taxable, amount, covers_all=taxable == subtotal)
+
+
+def _on(net: Decimal, rate: Decimal, currency: str) -> Decimal:
+    return quantize_money(EXACT.multiply(net, rate), currency)
 
 
 def from_lines(
@@ -98,12 +116,17 @@ def share_out(amount: Decimal, weights: Sequence[Decimal], currency: str) -> lis
     return [unit * share for share in shares]
 
 
-def shown_taxes(taxes: Sequence[Tax], nets: Sequence[Decimal], currency: str) -> list[Decimal]:
+def shown_taxes(
+    taxes: Sequence[Tax], nets: Sequence[Decimal], currency: str, *, by_line: bool = False
+) -> list[Decimal]:
     """Return the tax that each line shows; together they are the invoice's tax."""
     zero = quantize_money(Decimal(0), currency)
     shown = [zero] * len(nets)
     for tax in taxes:
-        shares = share_out(tax.amount, nets, currency)
+        if by_line and tax.covers_all and tax.rate is not None:
+            shares = [_on(net, tax.rate, currency) for net in nets]
+        else:
+            shares = share_out(tax.amount, nets, currency)
         shown = [before + share for before, share in zip(shown, shares, strict=True)]
     return shown
 

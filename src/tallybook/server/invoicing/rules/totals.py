@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from tallybook.server.identity.models import TaxRounding
 from tallybook.server.invoicing.errors import NegativeInvoice, TooManyLines
 from tallybook.server.invoicing.models import Figures, Line, NewLine, TaxTerm
 from tallybook.server.kernel.money import plain, quantize_money
@@ -19,6 +20,7 @@ def work_out(
     terms: Sequence[TaxTerm],
     currency: str,
     *,
+    rounding: TaxRounding = TaxRounding.INVOICE,
     pointer: str = "/line_items",
 ) -> Figures:
     """Return the figures of an invoice with these lines and taxes.
@@ -36,7 +38,7 @@ def work_out(
         else in_currency(line.tax, currency, pointer=f"{pointer}/{index}/tax")
         for index, line in enumerate(new)
     ]
-    figures = add_up(lines, terms, currency, own_taxes=given)
+    figures = add_up(lines, terms, currency, own_taxes=given, rounding=rounding)
     if terms:
         shown = [line.tax for line in figures.lines]
         taxation.check_shown(given, shown, currency, pointer=pointer)
@@ -50,12 +52,14 @@ def add_up(
     currency: str,
     *,
     own_taxes: Sequence[Decimal | None] | None = None,
+    rounding: TaxRounding = TaxRounding.INVOICE,
 ) -> Figures:
     """Return the figures over lines that are worked out; `own_taxes` are the lines' own.
 
     Holds: subtotal is the sum of the lines' totals, tax_total of the taxes and of the lines'
     shown taxes, total of both.
-    Source: semantics, choice 16: sum lines, then tax once per (category, rate).
+    Source: semantics, choice 16: sum lines, then tax once per (category, rate), or on each line
+    where the project rounds so.
     """
     if len(lines) > LINES_MAX:
         raise TooManyLines(lines_max=LINES_MAX)
@@ -64,12 +68,19 @@ def add_up(
     subtotal = sum(nets, zero)
     if subtotal < 0:
         raise NegativeInvoice(subtotal=plain(subtotal))
+    by_line = rounding is TaxRounding.LINE
     if terms:
         taxes = [
-            taxation.work_out(term, subtotal, currency, pointer=f"/taxes/{index}")
+            taxation.work_out(
+                term,
+                subtotal,
+                currency,
+                nets=nets if by_line else None,
+                pointer=f"/taxes/{index}",
+            )
             for index, term in enumerate(terms)
         ]
-        shown = taxation.shown_taxes(taxes, nets, currency)
+        shown = taxation.shown_taxes(taxes, nets, currency, by_line=by_line)
     else:
         own = [line.tax for line in lines] if own_taxes is None else own_taxes
         shown = [zero + (tax or zero) for tax in own]

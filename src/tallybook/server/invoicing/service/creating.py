@@ -64,7 +64,9 @@ def create_manual(
     lump = None
     if not lines:
         lump = lump_line(kind, currency, subtotal=subtotal, total=total, has_taxes=bool(terms))
-    figures = work_out(with_ids(lines or ([] if lump is None else [lump])), terms, currency)
+    rounding = where.settings.tax_rounding
+    lines = with_ids(lines or ([] if lump is None else [lump]))
+    figures = work_out(lines, terms, currency, rounding=rounding)
     check_totals(figures, currency, subtotal=subtotal, total=total)
     check_period(period_start, period_end)
     invoice = Invoice(
@@ -81,6 +83,7 @@ def create_manual(
         contract_id=contract_id,
         period_start=period_start,
         period_end=period_end,
+        tax_rounding=rounding,
         is_lump=lump is not None,
         notes=notes,
         metadata=metadata or {},
@@ -137,11 +140,13 @@ def create_generated(
         period_number=period_number,
         period_start=period_start,
         period_end=period_end,
+        tax_rounding=where.settings.tax_rounding,
         held_reason=held_reason,
         created_at=at,
         updated_at=at,
     )
-    invoice = with_figures(invoice, work_out(with_ids(lines), taxes, currency))
+    figures = work_out(with_ids(lines), taxes, currency, rounding=invoice.tax_rounding)
+    invoice = with_figures(invoice, figures)
     if not store.add(tx, space, invoice):
         raise AlreadyInvoiced(
             subscription_id=subscription_id, period_number=period_number, type=kind.value

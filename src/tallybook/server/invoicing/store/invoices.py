@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
+from tallybook.server.identity.models import TaxRounding
 from tallybook.server.invoicing.models import (
     PAYABLE,
     SOURCE_CHARGE,
@@ -337,6 +338,7 @@ def _to_row(invoice: Invoice) -> dict[str, Any]:
         "collection_method": invoice.collection_method.value,
         "issue_date": invoice.issue_date.isoformat(),
         "due_date": None if due is None else due.isoformat(),
+        "tax_rounding": invoice.tax_rounding.value,
         "is_lump": int(invoice.is_lump),
         "metadata": dict(invoice.metadata),
     }
@@ -352,6 +354,7 @@ def _from_row(row: Mapping[Any, Any], lines: Sequence[Line], taxes: Sequence[Tax
         "collection_method": CollectionMethod(row["collection_method"]),
         "issue_date": date.fromisoformat(row["issue_date"]),
         "due_date": None if due is None else date.fromisoformat(due),
+        "tax_rounding": TaxRounding(row["tax_rounding"]),
         "is_lump": bool(row["is_lump"]),
     }
     return Invoice(**known, lines=tuple(lines), taxes=tuple(taxes))

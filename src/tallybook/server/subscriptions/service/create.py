@@ -6,6 +6,7 @@ from datetime import datetime
 from tallybook.server.catalog.models import Terms
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.customers.models import Customer
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
@@ -110,6 +111,7 @@ def open_first(tx: Tx, space: SpaceId, sub: Subscription, first: FirstPeriod) ->
         is_trial=first.is_trial,
         contract_version=sub.contract_version,
         is_closed=False,
+        day_zone=identity.get_space(tx, space).day_zone,
     )
     period_store.add(tx, space, period)
     contract_store.set_effective(tx, space, sub.contract_id, sub.contract_version, first.start)

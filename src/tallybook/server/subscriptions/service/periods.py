@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tallybook.server.customers import service as customers
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.periods import Span
@@ -81,6 +82,7 @@ def open_period(
         is_trial=is_trial,
         contract_version=contract_version,
         is_closed=False,
+        day_zone=identity.get_space(tx, space).day_zone,
     )
     after = replace(
         sub,
@@ -155,5 +157,7 @@ def close_period(
         return period
     end = period.end if at is None else max(period.start, min(period.end, at))
     closed = replace(period, end=end, is_closed=True)
+    if end < period.end:  # a part of it now, counted as the project says at this time
+        closed = replace(closed, day_zone=identity.get_space(tx, space).day_zone)
     store.save(tx, space, closed)
     return closed

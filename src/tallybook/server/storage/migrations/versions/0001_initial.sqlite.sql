@@ -53,11 +53,11 @@ CREATE TABLE events (
   CONSTRAINT pk_events PRIMARY KEY (position)
 );
 
-CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
-
 CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
 CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, "key");
+
+CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -94,11 +94,11 @@ CREATE TABLE outbox (
   CONSTRAINT uq_outbox_id UNIQUE (id)
 );
 
+CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
+
 CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
 
 CREATE INDEX ix_outbox_published_at ON outbox (published_at);
-
-CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
 
 CREATE TABLE generations (
   slot INTEGER NOT NULL,
@@ -180,9 +180,9 @@ CREATE TABLE customers (
   CONSTRAINT pk_customers PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
+
+CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
 
 CREATE TABLE ledger_accounts (
   id TEXT NOT NULL,
@@ -267,6 +267,8 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND applied_micros >= 0 AND refunded_micros + applied_micros <= amount_micros)
 );
 
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
+
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
 
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
@@ -274,8 +276,6 @@ CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
 
 CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
-
-CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
 
 CREATE TABLE provider_orders (
   space_id INTEGER NOT NULL,
@@ -335,11 +335,11 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
+CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
 
 CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
 
-CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
@@ -366,6 +366,7 @@ CREATE TABLE invoices (
   credited_micros BIGINT NOT NULL,
   collection_method TEXT NOT NULL,
   payment_terms INTEGER NOT NULL,
+  tax_rounding TEXT NOT NULL,
   is_lump INTEGER NOT NULL,
   held_reason TEXT,
   notes TEXT,
@@ -457,11 +458,11 @@ CREATE TABLE webhook_deliveries (
   CONSTRAINT uq_webhook_deliveries_space_id_endpoint_id_message_id UNIQUE (space_id, endpoint_id, message_id)
 );
 
-CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
 
-CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
 
 CREATE TABLE webhook_attempts (
   space_id INTEGER NOT NULL,
@@ -539,9 +540,9 @@ CREATE TABLE wallet_grants (
   FOREIGN KEY(wallet_id) REFERENCES wallets (id)
 );
 
-CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
-
 CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
+
+CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
 
 CREATE TABLE wallet_transactions (
   space_id INTEGER NOT NULL,
@@ -605,9 +606,9 @@ CREATE TABLE invoice_lines (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
-
 CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
+
+CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
 
 CREATE TABLE invoice_taxes (
   space_id INTEGER NOT NULL,
@@ -652,11 +653,11 @@ CREATE TABLE credit_notes (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
+CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
 
 CREATE INDEX ix_credit_notes_created_at ON credit_notes (space_id, created_at, id);
 
-CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
+CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
 
 CREATE TABLE markets (
   space_id INTEGER NOT NULL,
@@ -732,9 +733,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
-
 CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -808,6 +809,14 @@ CREATE TABLE costs (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
+CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
+
+CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
+
+CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
+
+CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, "key");
+
 CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
 
 CREATE INDEX ix_costs_at ON costs (space_id, at);
@@ -815,14 +824,6 @@ CREATE INDEX ix_costs_at ON costs (space_id, at);
 CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
 
 CREATE INDEX ix_costs_event ON costs (space_id, event_id);
-
-CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
-
-CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
-
-CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, "key");
-
-CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
 
 CREATE TABLE model_prices (
   space_id INTEGER NOT NULL,
@@ -979,9 +980,9 @@ CREATE TABLE plan_charges (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
-
 CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, "key") WHERE archived_at IS NULL;
+
+CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
 
 CREATE TABLE agent_actions (
   space_id INTEGER NOT NULL,
@@ -1003,9 +1004,9 @@ CREATE TABLE agent_actions (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agent_actions_space_id_agent_id ON agent_actions (space_id, agent_id, created_at, id);
-
 CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
+
+CREATE INDEX ix_agent_actions_space_id_agent_id ON agent_actions (space_id, agent_id, created_at, id);
 
 CREATE TABLE subscriptions (
   space_id INTEGER NOT NULL,
@@ -1054,11 +1055,11 @@ CREATE TABLE subscriptions (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
+CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
+
 CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
 
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
-
-CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
 CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
@@ -1084,9 +1085,9 @@ CREATE TABLE meter_prices (
 
 CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
-CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
+
+CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,
@@ -1112,6 +1113,7 @@ CREATE TABLE subscription_periods (
   is_trial INTEGER NOT NULL,
   contract_version INTEGER NOT NULL,
   is_closed INTEGER NOT NULL,
+  day_zone TEXT,
   CONSTRAINT pk_subscription_periods PRIMARY KEY (space_id, subscription_id, number),
   FOREIGN KEY(space_id, subscription_id) REFERENCES subscriptions (space_id, id),
   FOREIGN KEY(space_id) REFERENCES spaces (id)
