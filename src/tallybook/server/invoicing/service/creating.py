@@ -21,7 +21,6 @@ from tallybook.server.invoicing.models import (
 from tallybook.server.invoicing.rules.due import local_day
 from tallybook.server.invoicing.rules.edits import with_figures
 from tallybook.server.invoicing.rules.itemize import lump_line
-from tallybook.server.invoicing.rules.periods import check_period
 from tallybook.server.invoicing.rules.totals import check_totals, work_out
 from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId, new_id
@@ -56,19 +55,16 @@ def create_manual(
 ) -> Invoice:
     """Create an invoice by hand: a draft, or finalized at once.
 
-    Without lines, a subtotal or total makes one lump line; with lines they are assertions.
+    Without lines, a subtotal or total makes one lump line; with them they are assertions.
     Errors: those of `work_out`; AmountMismatch; UnknownCurrency; those of `finalize`.
     """
     where = identity.get_space(tx, space)
     currency = currency or customer.currency or where.default_currency
-    lump = None
-    if not lines:
-        lump = lump_line(kind, currency, subtotal=subtotal, total=total, has_taxes=bool(terms))
-    rounding = where.settings.tax_rounding
-    lines = with_ids(lines or ([] if lump is None else [lump]))
-    figures = work_out(lines, terms, currency, rounding=rounding)
-    check_totals(figures, currency, subtotal=subtotal, total=total)
-    check_period(period_start, period_end)
+    claims = {"subtotal": subtotal, "total": total}
+    lump = None if lines else lump_line(kind, currency, has_taxes=bool(terms), **claims)
+    made = with_ids(lines if lump is None else [lump])
+    figures = work_out(made, terms, currency, rounding=where.settings.tax_rounding)
+    check_totals(figures, currency, **claims)
     invoice = Invoice(
         id=new_id(INVOICE_PREFIX),
         customer_id=customer.id,
@@ -83,7 +79,7 @@ def create_manual(
         contract_id=contract_id,
         period_start=period_start,
         period_end=period_end,
-        tax_rounding=rounding,
+        tax_rounding=where.settings.tax_rounding,
         is_lump=lump is not None,
         notes=notes,
         metadata=metadata or {},

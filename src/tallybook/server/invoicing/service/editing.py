@@ -10,7 +10,6 @@ from tallybook.server.customers.rules.changes import merge_metadata
 from tallybook.server.invoicing.models import Invoice, NewLine, TaxTerm
 from tallybook.server.invoicing.rules import edits
 from tallybook.server.invoicing.rules.itemize import lump_line
-from tallybook.server.invoicing.rules.periods import check_period
 from tallybook.server.invoicing.rules.totals import check_totals
 from tallybook.server.invoicing.rules.transitions import touched
 from tallybook.server.kernel.ids import SpaceId
@@ -47,7 +46,6 @@ def update(
     if "metadata" in fields:
         changes["metadata"] = merge_metadata(before.metadata, fields["metadata"])
     after = replace(touched(before, at=at), **changes)
-    check_period(after.period_start, after.period_end)
     if _FIGURES & fields.keys():
         after = _refigured(after, fields)
     if after.currency != before.currency:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tallybook.server.catalog import service as catalog
 from tallybook.server.invoicing.errors import NotTheCustomers
 from tallybook.server.invoicing.models import Invoice, Line
+from tallybook.server.invoicing.rules.periods import check_period
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
 from tallybook.server.metering.errors import MeterNotFound
@@ -17,8 +18,9 @@ def check_references(tx: Tx, space: SpaceId, invoice: Invoice) -> Invoice:
     """Return the invoice, the meters and agents of its lines named by their ids.
 
     Errors: SubscriptionNotFound; ContractNotFound; NotTheCustomers; MeterNotFound;
-    AgentNotFound.
+    AgentNotFound; PeriodBackwards.
     """
+    check_period(invoice.period_start, invoice.period_end)
     if invoice.subscription_id is not None:
         sub = subscriptions.get(tx, space, invoice.subscription_id)
         _require_own(invoice, sub.customer_id, "subscription")
