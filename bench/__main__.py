@@ -1,6 +1,7 @@
 """`python -m bench`: what the server does, beside the limits measured in the same run.
 
-    python -m bench [sqlite] [postgres] [access] [--scale PERCENT] [--json]
+    python -m bench [sqlite] [postgres] [access] [wallets] [invoices] [--scale PERCENT] [--full]
+        [--json]
 
 Ratios matter, figures are this machine's: the load generator runs on it, too. Every answer counted
 came after a durable commit, with exact deduplication, authentication and counters on.
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from .limits import copy_rate, insert_rate
 from .load import Load, make_bodies, make_events, make_singles, send
+from .money import debits, invoice_run
 from .servers import Server, postgres, serving, uvicorn
 
 Row = dict[str, Any]
@@ -147,7 +149,10 @@ ROWS: Final[Mapping[str, Callable[[float], Iterator[Row]]]] = {
     "sqlite": sqlite,
     "postgres": on_postgres,
     "access": access,
+    "wallets": debits,
+    "invoices": invoice_run,
 }
+PARTS: Final = {"wallets": 0.1, "invoices": 0.02}  # of the full size, unless that is asked for
 
 
 def main() -> int:
@@ -157,12 +162,14 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)} [all]")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--scale", type=int, default=100, help="percent of the usual number")
+    parser.add_argument("--full", action="store_true", help="10,000 wallets and subscriptions")
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in ROWS]:
         parser.error(f"there is no row {unknown[0]}: choose from {', '.join(ROWS)}")
     found: list[Row] = []
     for name in given.rows or ROWS:
-        for row in ROWS[name](given.scale / 100):
+        part = 1.0 if given.full else PARTS.get(name, 1.0)
+        for row in ROWS[name](part * given.scale / 100):
             found.append(row)
             _say(json.dumps(row))
     if given.json:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 CUSTOMERS = 7
@@ -67,17 +67,17 @@ def _counts(answer: bytes, content: bytes) -> tuple[int, int]:
 
 
 async def _connection(
-    host: str, port: int, head: bytes, bodies: "asyncio.Queue[bytes]", times: list[float]
+    host: str, port: int, requests: "asyncio.Queue[bytes]", times: list[float]
 ) -> tuple[int, int]:
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 22)
     accepted = duplicates = 0
     while True:
         try:
-            body = bodies.get_nowait()
+            request = requests.get_nowait()
         except asyncio.QueueEmpty:
             break
         began = time.perf_counter()
-        writer.write(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        writer.write(request)
         answer = await reader.readuntil(b"\r\n\r\n")
         if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
             raise RuntimeError(answer.decode())
@@ -92,22 +92,31 @@ async def _connection(
 
 
 async def _run(
-    host: str, port: int, key: str, bodies: list[bytes], connections: int, path: str
+    host: str, port: int, requests: Iterable[bytes], connections: int
 ) -> tuple[float, list[float], int, int]:
     queue: asyncio.Queue[bytes] = asyncio.Queue()
-    for body in bodies:
-        queue.put_nowait(body)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: "
-    ).encode()
+    for request in requests:
+        queue.put_nowait(request)
     times: list[float] = []
     began = time.perf_counter()
     made = await asyncio.gather(
-        *(_connection(host, port, head, queue, times) for _ in range(connections))
+        *(_connection(host, port, queue, times) for _ in range(connections))
     )
     seconds = time.perf_counter() - began
     return seconds, times, sum(a for a, _ in made), sum(d for _, d in made)
+
+
+def make_request(url: str, key: str, path: str, body: bytes, **headers: str) -> bytes:
+    """A POST as it goes over the wire."""
+    given = {
+        "Host": url.removeprefix("http://"),
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def send(
@@ -120,10 +129,16 @@ def send(
     path: str = "/api/v1/events/batch",
 ) -> Load:
     """Send the bodies over some connections; return what came of it."""
+    requests = (make_request(url, key, path, body) for body in bodies)
+    return send_requests(url, requests, events=events, connections=connections)
+
+
+def send_requests(
+    url: str, requests: Iterable[bytes], *, events: int, connections: int = 16
+) -> Load:
+    """Send whole requests over some connections; return what came of it."""
     host, port = url.removeprefix("http://").split(":")
-    seconds, times, accepted, duplicates = asyncio.run(
-        _run(host, int(port), key, bodies, connections, path)
-    )
+    seconds, times, accepted, duplicates = asyncio.run(_run(host, int(port), requests, connections))
     times.sort()
     return Load(
         events,
