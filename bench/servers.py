@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,44 +12,63 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tallybook import Tallybook
+from tallybook.server.storage.sqlite import driver
 
 from .load import CUSTOMERS, METER
 
 KB_A_MB = 1024
+COMMAND = (sys.executable, "-m", "tallybook")
 
 
 class Server:
-    """A server process on a data directory of its own, or on a database."""
+    """A server process on a data directory of its own, or on a database; it can start again."""
+
+    url: str
+    process: subprocess.Popen[str]
 
     def __init__(
         self, directory: Path, *, space: str = "live", database: str | None = None
     ) -> None:
-        command = [sys.executable, "-m", "tallybook"]
-        environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory)}
+        self.directory = directory
+        self.environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory)}
         if database is not None:
-            environment["TALLYBOOK_DATABASE_URL"] = database
-            subprocess.run([*command, "migrate"], check=True, capture_output=True, env=environment)
+            self.environment["TALLYBOOK_DATABASE_URL"] = database
+            self.command("migrate")
+        made = self.command("projects", "create", "Bench", "--json")
+        self.key: str = json.loads(made)[f"{space}_key"]
+
+    def command(self, *words: str, check: bool = True) -> str:
+        """Return what a command of this installation says."""
+        done = subprocess.run(
+            [*COMMAND, *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self, port: int = 0) -> "Server":
+        """Start serving; return when it says that it answers."""
         self.process = subprocess.Popen(
-            [*command, "serve", "--port", "0"],
+            [*COMMAND, "serve", "--port", str(port)],
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=self.environment,
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().split()[-1]
-        made = subprocess.run(
-            [*command, "projects", "create", "Bench", "--json"],
-            check=True,
-            capture_output=True,
-            text=True,
-            env=environment,
-        )
-        self.key: str = json.loads(made.stdout)[f"{space}_key"]
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server did not start: {self.process.wait()}")
+        self.url = line.split()[-1]
+        return self
 
     def memory_mb(self) -> float:
         """Return the most memory that it had; 0 where this cannot be told."""
@@ -58,15 +79,32 @@ class Server:
         return int(line.split()[1]) / KB_A_MB
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a word, wherever it is in its work."""
+        self._end(signal.SIGKILL)
+
+    def faults(self) -> list[str]:
+        """Return what SQLite finds wrong in the file of an embedded database."""
+        file = self.directory / "tallybook.db"
+        if not file.exists():
+            return []
+        with closing(driver().connect(str(file))) as db:
+            return [row[0] for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def _end(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
         self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @contextmanager
 def serving(database: str | None = None) -> Iterator[Server]:
     """A prepared server: one meter, one plan, its subscribers."""
     with tempfile.TemporaryDirectory() as temporary:
-        server = Server(Path(temporary) / "data", database=database)
+        server = Server(Path(temporary) / "data", database=database).start()
         try:
             prepare(server.url, server.key)
             yield server
@@ -129,12 +167,19 @@ def uvicorn(application: str, **environment: str) -> Iterator[str]:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def lasting_port() -> int:
+    """A free port that no outgoing connection is given while nobody listens there."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def _wait_for(url: str) -> None:

@@ -58,7 +58,7 @@ def main() -> int:
     given = parser.parse_args()
     expected = given.customers * (MONTHS + 1)
     with tempfile.TemporaryDirectory() as temporary:
-        server = Server(Path(temporary) / "data", space="test")
+        server = Server(Path(temporary) / "data", space="test").start()
         try:
             with Tallybook(server.key, base_url=server.url, timeout=3600.0) as client:
                 client.test_clock.advance(START)
