@@ -148,3 +148,76 @@ def test_usage_of_a_customer_that_is_new_counts_at_once(api: TestClient) -> None
     assert [send(), send()] == [(1, 0), (1, 0)]
     key = api.get("/meters/calls").json()
     assert api.patch("/meters/calls", json={"aggregation": "max"}).status_code == 409, key
+
+
+def test_a_reader_keeps_nothing_that_a_later_commit_has_handed_over() -> None:
+    memory = Memory()
+
+    def look(value: int, *, commit: int) -> dict[str, int]:
+        return memory.recall_current(
+            ["x"], generation=memory.generation, commit=commit, load=lambda _: {"x": value}
+        )
+
+    assert look(1, commit=0) == look(99, commit=0) == {"x": 1}
+    memory.hand_over({"x": 2})
+    assert look(99, commit=1) == {"x": 2}
+    memory.forget()
+    late = memory.commits  # what a reader notes before its snapshot
+
+    def meanwhile(_: Collection[str]) -> dict[str, int]:
+        memory.hand_over({"x": 4})
+        return {"x": 3}
+
+    found = memory.recall_current(["x"], generation=memory.generation, commit=late, load=meanwhile)
+    assert found == {"x": 3}, "its own snapshot"
+    assert look(99, commit=memory.commits) == {"x": 4}, "and the next sees what came"
+
+
+def test_current_values_are_bounded_and_those_left_out_are_no_older() -> None:
+    memory = Memory()
+    memory.hand_over({"x": 1})
+    for number in range(ENTRIES_MAX + 10):
+        memory.hand_over({number: number})
+    assert len(memory._current) <= ENTRIES_MAX
+
+    def look(value: int, *, commit: int) -> dict[str, int]:
+        return memory.recall_current(
+            ["x"], generation=0, commit=commit, load=lambda _: {"x": value}
+        )
+
+    assert look(0, commit=0) == {"x": 0}, "a snapshot before x was handed over"
+    assert look(1, commit=memory.commits) == {"x": 1}, "was not kept"
+
+
+def test_a_check_after_an_answer_counts_what_it_was_for(api: TestClient) -> None:
+    """Others ask all the time, so that the counter is always remembered by somebody."""
+    api.post("/meters", json={"name": "x", "key": "calls", "aggregation": "sum"})
+    api.post("/plans", json={"name": "x", "key": "pro"})
+    api.post(
+        "/plans/pro/meter-prices",
+        json={"meter": "calls", "pricing_model": "per_unit", "unit_price": "1"},
+    )
+    api.post("/customers", json={"name": "x", "external_id": "acme"})
+    api.post("/subscriptions", json={"customer_external_id": "acme", "plan": "pro"})
+    body = {"customer_external_id": "acme", "feature": "calls"}
+    usage = {"customer_external_id": "acme", "meter": "calls", "quantity": "1"}
+    done = threading.Event()
+
+    def used() -> int:
+        return int(api.post("/access/check", json=body).json()["used"])
+
+    def ask() -> None:
+        while not done.is_set():
+            used()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    try:
+        for number in range(1, 16):
+            event = api.post("/events/batch", json={"events": [usage]}).json()["results"][0]
+            assert used() == number
+        assert api.post(f"/events/{event['id']}/void").status_code == 200
+        assert used() == 14
+    finally:
+        done.set()
+        asker.join()

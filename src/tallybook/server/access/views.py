@@ -2,13 +2,16 @@
 
 from datetime import datetime
 
+from msgspec.json import encode
+
 from tallybook.server.customers import views as customers
-from tallybook.server.kernel.money import ZERO
+from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.rating.models import Overage
 from tallybook.server.subscriptions import views as subscriptions
 from tallybook.server.wallets import views as wallets
 from tallybook.wire import access as wire
 from tallybook.wire import holds as hold_wire
+from tallybook.wire.base import format_instant
 
 from .models import CustomerState, Decision, Hold
 from .rules.holds import status_at
@@ -33,6 +36,32 @@ def to_wire(decision: Decision, *, event_id: str | None = None) -> wire.AccessDe
         reset_at=decision.reset_at,
         checked_at=decision.checked_at,
         event_id=event_id,
+    )
+
+
+def to_json(decision: Decision) -> bytes:
+    """Return the JSON of `to_wire`, made the short way."""
+    entitlement = decision.entitlement
+    overage = None if entitlement is None else entitlement.overage
+    window = None if entitlement is None else entitlement.window
+    limit, remaining, reset_at = decision.limit, decision.remaining, decision.reset_at
+    return encode(
+        {
+            "allowed": decision.is_allowed,
+            "reason": decision.reason.value,
+            "feature": decision.feature,
+            "meter_id": None if entitlement is None else entitlement.meter_id,
+            "subscription_id": None if entitlement is None else entitlement.timeline.id,
+            "used": plain(decision.used),
+            "limit": None if limit is None else plain(limit),
+            "remaining": None if remaining is None else plain(remaining),
+            "overage_allowed": overage in (Overage.BILL, Overage.FREE),
+            "limit_type": "none" if entitlement is None else entitlement.limit_type.value,
+            "event_quota_window": None if window is None else window.value,
+            "reset_at": None if reset_at is None else format_instant(reset_at),
+            "checked_at": format_instant(decision.checked_at),
+            "event_id": None,
+        }
     )
 
 

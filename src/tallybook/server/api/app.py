@@ -46,7 +46,7 @@ from . import (
     wallets,
     webhooks,
 )
-from .express import Express, handlers
+from .express import Application, handlers
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -107,7 +107,7 @@ def build_app(
         if stopping:
             stopping()
 
-    app = FastAPI(
+    app = Application(
         title="Tallybook",
         version=version("tallybook"),
         description="Self-hosted usage billing: meter, rate, invoice and explain, to the cent.",
@@ -128,7 +128,7 @@ def build_app(
         app.include_router(router, prefix=PREFIX)
     openapi.install(app, PREFIX)
     problems.install(app)
-    app.add_middleware(Express, handlers=handlers(ROUTERS, PREFIX))
+    app.express = handlers(ROUTERS, PREFIX)
     app.add_middleware(Envelope)  # the outermost
     return app
 

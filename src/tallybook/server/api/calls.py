@@ -150,7 +150,9 @@ def recognize(tx: Tx, token: str, pepper: bytes) -> Caller:
 
 def _checked(request: Request, caller: Caller, needed: set[Scope]) -> datetime:
     """Return the time at the caller's space. Errors: those of `check_caller`."""
-    named = request.headers.get("x-project-id") or request.query_params.get("project_id")
+    named = request.headers.get("x-project-id")
+    if named is None and request.scope["query_string"]:
+        named = request.query_params.get("project_id")
     check_caller(caller, needed=needed, project_id=named)
     return caller.space.now(clock.now())
 

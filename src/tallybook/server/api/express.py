@@ -1,26 +1,34 @@
 """The short way of what is asked very often: past the router, to handlers that read themselves."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from tallybook.server.kernel.errors import Refusal
 
-from .problems import from_refusal, invalid
+from .calls import json_response
+from .middleware import HEADERS, identify, with_headers
+from .problems import broken, from_refusal, invalid
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response | bytes]]
 
 
 class RawRoute(APIRoute):
     """A documented route whose handler reads the request itself."""
 
-    def get_route_handler(self) -> Handler:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler: Handler = self.endpoint.handle  # type: ignore[attr-defined]
-        return handler
+
+        async def handle(request: Request) -> Response:
+            answer = await handler(request)
+            return json_response(answer, 200) if isinstance(answer, bytes) else answer
+
+        return handle
 
 
 def handled_by(handle: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -44,28 +52,43 @@ def handlers(routers: Iterable[APIRouter], prefix: str) -> dict[tuple[str, str],
     }
 
 
-class Express:
-    """Answers what it has a handler for, and leaves the rest to the router.
+class Application(FastAPI):
+    """The application, with a short way to the handlers of what is asked very often.
 
-    The router tries its routes in turn, and wraps each request in layers that these do not need.
+    The framework wraps each request in layers that these do not need, and tries its routes in
+    turn. A handler answers a Response, or the bytes of a JSON document with status 200.
     """
 
-    def __init__(self, app: ASGIApp, handlers: Mapping[tuple[str, str], Handler]) -> None:
-        self.app = app
-        self._handlers = handlers
+    express: Mapping[tuple[str, str], Handler] = MappingProxyType({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handle = None
         if scope["type"] == "http":
-            handle = self._handlers.get((scope["method"], scope["path"]))
+            handle = self.express.get((scope["method"], scope["path"]))
         if handle is None:
-            await self.app(scope, receive, send)
+            await super().__call__(scope, receive, send)
             return
-        request = Request(scope, receive, send)
+        scope["app"] = self
+        request_id = identify(scope)
+        answer = await self._answer(handle, Request(scope, receive, send))
+        if isinstance(answer, bytes):
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(answer)),
+                (b"x-request-id", request_id.encode()),
+                *HEADERS,
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": answer})
+        else:
+            await answer(scope, receive, with_headers(send, request_id))
+
+    async def _answer(self, handle: Handler, request: Request) -> Response | bytes:
         try:
-            response = await handle(request)
+            return await handle(request)
         except Refusal as refusal:
-            response = from_refusal(refusal, request.state.request_id, request.url.path)
+            return from_refusal(refusal, request.state.request_id, request.url.path)
         except RequestValidationError as error:
-            response = invalid(request, error)
-        await response(scope, receive, send)
+            return invalid(request, error)
+        except Exception as error:  # noqa: BLE001 - what the outermost layer would do
+            return broken(request, error)

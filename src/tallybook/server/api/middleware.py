@@ -8,15 +8,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tallybook.server.kernel.ids import new_id
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
-_HEADERS = [
+HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
 
 
+def identify(scope: Scope) -> str:
+    """Return the id of a request, the caller's if it sent a decent one, and note it."""
+    given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
+    request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id("req")
+    scope.setdefault("state", {})["request_id"] = request_id
+    return request_id
+
+
+def with_headers(send: Send, request_id: str) -> Send:
+    """Return a `send` that adds the headers of every answer."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers: list[Any] = message.setdefault("headers", [])
+            present = {key for key, _ in headers}
+            headers.append((b"x-request-id", request_id.encode()))
+            headers.extend(pair for pair in HEADERS if pair[0] not in present)
+        await send(message)
+
+    return send_with_headers
+
+
 class Envelope:
-    """Give each request an id (the caller's, if it sent a decent one) and each answer headers."""
+    """Give each request an id and each answer headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -25,16 +47,4 @@ class Envelope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id("req")
-        scope.setdefault("state", {})["request_id"] = request_id
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers: list[Any] = message.setdefault("headers", [])
-                present = {key for key, _ in headers}
-                headers.append((b"x-request-id", request_id.encode()))
-                headers.extend(pair for pair in _HEADERS if pair[0] not in present)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, receive, with_headers(send, identify(scope)))

@@ -101,6 +101,24 @@ def invalid(request: Request, error: RequestValidationError) -> Response:
     )
 
 
+def broken(request: Request, error: Exception) -> Response:
+    """Log a failure of ours, and return how it is told."""
+    log.error(
+        "%s %s failed (%s)",
+        request.method,
+        request.url.path,
+        request.state.request_id,
+        exc_info=error,
+    )
+    return problem(
+        request.state.request_id,
+        request.url.path,
+        status=500,
+        code="internal_error",
+        detail="The server failed; nothing was written. The log has the request id.",
+    )
+
+
 def _detail(refusal: errors.Refusal) -> str:
     """Say which fields are wrong, where the refusal itself says no more than that some are."""
     if type(refusal) is not errors.InvalidInput or not refusal.errors:
@@ -167,20 +185,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _broken(request: Request, error: Exception) -> Response:
-        log.error(
-            "%s %s failed (%s)",
-            request.method,
-            request.url.path,
-            request.state.request_id,
-            exc_info=error,
-        )
-        return problem(
-            request.state.request_id,
-            request.url.path,
-            status=500,
-            code="internal_error",
-            detail="The server failed; nothing was written. The log has the request id.",
-        )
+        return broken(request, error)
 
 
 def _field_error(item: Mapping[str, Any]) -> errors.FieldError:

@@ -4,23 +4,39 @@ A commit ends all that was remembered before, but for commits that say that they
 the kind (`keeps_memory`): each begins a generation. The embedded database has one process, which
 counts them itself; on PostgreSQL the database counts them (generations.py). Readers remember, and
 writes that say so, as long as nothing else was written beside them.
+
+What those commits do change, counters, is remembered on the embedded database as well: the writer
+hands over each new value with the commit, and a reader keeps what it loaded only where no commit
+after its snapshot has handed over another.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import Any, Final, TypeVar
+from threading import Lock
+from typing import Any, Final, NamedTuple, TypeVar
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 ENTRIES_MAX: Final = 20_000  # then all are forgotten
+
+
+class _Current(NamedTuple):
+    generation: int
+    commit: int  # the last one that is known to be in the value
+    value: Any
 
 
 class Memory:
     """Facts by key, each with the generation in which it was read."""
 
-    __slots__ = ("_kept", "generation")
+    __slots__ = ("_current", "_current_from", "_kept", "_lock", "commits", "generation")
 
     def __init__(self) -> None:
         self.generation = 0
+        self.commits = 0
         self._kept: dict[Hashable, tuple[int, Any]] = {}
+        self._current: dict[Hashable, _Current] = {}
+        self._current_from = 0  # the commit at which all current values were forgotten
+        self._lock = Lock()
 
     def recall(self, key: Hashable, generation: int, load: Callable[[], T]) -> T:
         """Return what is known of a key since the reader's generation, or load it.
@@ -66,6 +82,51 @@ class Memory:
             self._kept[(kind, name)] = (generation, loaded.get(name))
         found.update(loaded)
         return found
+
+    def recall_current(
+        self,
+        keys: Collection[K],
+        *,
+        generation: int,
+        commit: int,
+        load: Callable[[Collection[K]], Mapping[K, T]],
+    ) -> dict[K, T]:
+        """Return what commits hand over, loading what is not known; None is no value.
+
+        `generation` and `commit` are those that the reader noted before its snapshot began.
+        """
+        found: dict[K, T] = {}
+        missing = []
+        for key in keys:
+            kept = self._current.get(key)
+            if kept is None or not kept.generation == generation == self.generation:
+                missing.append(key)
+            elif kept.value is not None:
+                found[key] = kept.value
+        if not missing:
+            return found
+        loaded = load(missing)
+        with self._lock:
+            for key in missing:
+                kept = self._current.get(key)
+                newest = self._current_from if kept is None else kept.commit
+                if newest <= commit:
+                    self._set(key, _Current(generation, commit, loaded.get(key)))
+        found.update(loaded)
+        return found
+
+    def hand_over(self, changes: Mapping[Hashable, Any]) -> None:
+        """Take what a commit has changed: call it before anybody hears of the commit."""
+        with self._lock:
+            self.commits += 1
+            for key, value in changes.items():
+                self._set(key, _Current(self.generation, self.commits, value))
+
+    def _set(self, key: Hashable, current: _Current) -> None:
+        if len(self._current) >= ENTRIES_MAX:
+            self._current.clear()
+            self._current_from = self.commits
+        self._current[key] = current
 
     def forget(self) -> None:
         """End all that is remembered: call it after a commit, before anybody hears of it."""

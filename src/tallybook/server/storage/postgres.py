@@ -52,7 +52,7 @@ class PostgresDatabase:
             is_done = False
             try:
                 with self.engine.begin() as connection:
-                    tx = Tx(connection, memory=self._memory, is_write=True)
+                    tx = Tx(lambda: connection, is_sqlite=False, memory=self._memory, is_write=True)
                     result = work(tx)
                     if not tx.keeps_memory:
                         generations.begin_next(tx.driver)
@@ -88,7 +88,7 @@ class PostgresDatabase:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             with connection.begin():
-                return work(Tx(connection, memory=self._memory))
+                return work(Tx(lambda: connection, is_sqlite=False, memory=self._memory))
 
     def _connect_anew(self) -> None:
         """Leave the connections that wait in the pool: the server has gone, or was restarted."""

@@ -96,6 +96,25 @@ class _Waiting:
         self.future: Future[Any] = Future()
 
 
+class _Snapshot:
+    """A read transaction that begins when it is first needed: some answers are all remembered."""
+
+    __slots__ = ("_connection", "_engine")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def connect(self) -> Connection:
+        self._connection = self._engine.connect()
+        self._connection.begin()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
 class SqliteDatabase:
     """SQLite in WAL mode with `synchronous=FULL`: an answer is sent after it is on disk."""
 
@@ -125,9 +144,18 @@ class SqliteDatabase:
         return self.write(work).result()
 
     def read(self, work: Callable[[Tx], T]) -> T:
-        generation = self._memory.generation  # before the snapshot
-        with self._readers.connect() as connection, connection.begin():
-            return work(Tx(connection, memory=self._memory, generation=generation))
+        memory, snapshot = self._memory, _Snapshot(self._readers)
+        tx = Tx(
+            snapshot.connect,
+            is_sqlite=True,
+            memory=memory,
+            generation=memory.generation,  # both before the snapshot
+            commit=memory.commits,
+        )
+        try:
+            return work(tx)
+        finally:
+            snapshot.close()
 
     def close(self) -> None:
         if self._closed:
@@ -167,7 +195,8 @@ class SqliteDatabase:
             with self._writer.begin() as transaction:
                 for waiting in group:
                     tx = Tx(
-                        self._writer,
+                        lambda: self._writer,
+                        is_sqlite=True,
                         memory=None if is_changed else memory,
                         generation=memory.generation,
                         is_write=True,
@@ -196,6 +225,8 @@ class SqliteDatabase:
             return
         if is_changed:
             memory.forget()
+        else:
+            memory.hand_over({key: value for *_, tx in done for key, value in tx.changes.items()})
         for waiting, result, tx in done:
             tx.committed()
             waiting.future.set_result(result)

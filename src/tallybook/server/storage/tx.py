@@ -10,6 +10,7 @@ from . import generations
 from .memory import Memory
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 class Tx:
@@ -17,10 +18,13 @@ class Tx:
 
     __slots__ = (
         "_after_commit",
+        "_commit",
+        "_connect",
+        "_connection",
         "_generation",
         "_is_write",
         "_memory",
-        "connection",
+        "changes",
         "is_sqlite",
         "keeps_memory",
         "notes",
@@ -28,18 +32,30 @@ class Tx:
 
     def __init__(
         self,
-        connection: Connection,
+        connect: Callable[[], Connection],
         *,
+        is_sqlite: bool,
         memory: Memory | None = None,
         generation: int | None = None,
+        commit: int | None = None,
         is_write: bool = False,
     ) -> None:
-        self.connection = connection
+        self._connect = connect
+        self._connection: Connection | None = None
         self._memory, self._generation, self._is_write = memory, generation, is_write
+        self._commit = commit  # None: nothing is handed over
         self.keeps_memory = False  # set by a write that changes nothing that readers remember
-        self.is_sqlite = connection.dialect.name == "sqlite"
+        self.changes: dict[Hashable, Any] = {}  # what a write hands over to readers
+        self.is_sqlite = is_sqlite
         self.notes: dict[str, Any] = {}  # what one request's layers tell each other
         self._after_commit: list[Callable[[], None]] = []
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; a reader's snapshot begins when it is first asked for."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
     def execute(
         self,
@@ -68,6 +84,20 @@ class Tx:
         if self._memory is None or (self._is_write and not self.keeps_memory):
             return load(names) if names else {}
         return self._memory.recall_all(kind, names, self._seen(self._memory), load)
+
+    def remember_current(
+        self, keys: Collection[K], load: Callable[[Collection[K]], Mapping[K, T]]
+    ) -> Mapping[K, T]:
+        """Return what `load` finds of keys whose every change is told by `changed`."""
+        if self._memory is None or self._is_write or self._commit is None:
+            return load(keys) if keys else {}
+        return self._memory.recall_current(
+            keys, generation=self._seen(self._memory), commit=self._commit, load=load
+        )
+
+    def changed(self, values: Mapping[Any, Any]) -> None:
+        """Tell the new values of what readers remember by `remember_current`."""
+        self.changes.update(values)
 
     def look_again(self) -> None:
         """Remember from here on only what holds at this moment, after waiting for a lock."""

@@ -70,7 +70,7 @@ def load_usage(
     """Return what is used of each entitlement, by feature: never by looking at events."""
     metered = [one for one in entitlements if one.used_counter is not None]
     keys = [one.used_counter for one in metered if one.used_counter is not None]
-    found = counters.read(tx, space, keys) if keys else {}
+    found = counters.current(tx, space, keys) if keys else {}
     wanted = {(key.subscription_id, key.meter_id) for key in keys}
     held = _held(tx, space, wanted, now)
     usage: dict[str, Usage] = {}

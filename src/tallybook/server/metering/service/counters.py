@@ -2,6 +2,7 @@
 
 from tallybook.server.metering.store.counters import (
     add_members,
+    current,
     find_members,
     forget_members,
     list_keys,
@@ -14,6 +15,7 @@ from tallybook.server.metering.store.counters import (
 
 __all__ = [
     "add_members",
+    "current",
     "find_members",
     "forget_members",
     "list_keys",

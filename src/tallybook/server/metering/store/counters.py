@@ -1,6 +1,6 @@
 """The SQL of counters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -115,9 +115,22 @@ def scan(tx: Tx, space: SpaceId) -> Iterable[tuple[CounterKey, Tally]]:
         yield _key(row), _tally(row)
 
 
+def current(tx: Tx, space: SpaceId, keys: Collection[CounterKey]) -> dict[CounterKey, Tally]:
+    """Return the counters that exist among these, from memory where it can."""
+    wanted = {(space, key): key for key in keys}
+
+    def load(missing: Collection[tuple[SpaceId, CounterKey]]) -> Mapping[Any, Tally]:
+        found = read(tx, space, [key for _, key in missing])
+        return {(space, key): tally for key, tally in found.items()}
+
+    found = tx.remember_current(wanted, load)
+    return {wanted[name]: tally for name, tally in found.items()}
+
+
 def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
     if not tallies:
         return
+    tx.changed({(space, key): tally for key, tally in tallies.items()})
     rows = [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)]
     tx.execute(_upsert(tx.is_sqlite), rows)
 
