@@ -15,6 +15,8 @@ PATHS = [
     ("GET", "/api-keys/key_1"),
     ("POST", "/balances"),
     ("DELETE", "/balances/bal_1"),
+    ("PATCH", "/markets/mkt_1"),
+    ("DELETE", "/markets"),
 ]
 
 

@@ -188,6 +188,12 @@ def test_bad_bodies_change_nothing(
     assert api.get(f"/wallets/{wallet}/transactions").json()["data"] == []
 
 
+def test_a_grant_is_not_purchased(api: TestClient, wallet: str) -> None:
+    answer = post(api, f"/wallets/{wallet}/grants", "k", amount="1", credit_type="purchased")
+    assert answer.json()["code"] == "credit_type_refused"
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/credit_type"]
+
+
 def test_a_grant_for_later_shows_when(api: TestClient, wallet: str) -> None:
     at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     answer = post(api, f"/wallets/{wallet}/grants", "a", amount="10", effective_at=at)

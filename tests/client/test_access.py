@@ -121,6 +121,14 @@ def test_recording_carries_one_key_in_every_try(form: Blocking) -> None:
     assert server.requests[0].content == server.requests[1].content
 
 
+def test_a_plain_check_keeps_its_key_out_of_the_body(form: Blocking) -> None:
+    server = StandIn(answered(DECISION))
+    access = form.client(server).access
+    form.do(access.check(customer_id="cus_1", feature="calls", idempotency_key="k"))
+    assert server.body == {"customer_id": "cus_1", "feature": "calls"}
+    assert server.last.headers["Idempotency-Key"] == "k"
+
+
 def test_a_customer_can(form: Blocking) -> None:
     server = StandIn(customer(), answered(DECISION))
     acme = form.do(form.client(server).customers.get("cus_1"))

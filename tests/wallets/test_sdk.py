@@ -40,7 +40,7 @@ def test_a_wallet_tops_up_grants_and_knows_its_balance(
     assert wallet.balance == 550
     assert wallet.has_sufficient_balance(550)
     assert not wallet.has_sufficient_balance("550.01")
-    client.wallets.deduct(wallet.id, amount="0.5")
+    client.wallets.deduct(wallet.id, "0.5")
     assert wallet.balance == 550
     assert wallet.refresh_balance() == Decimal("549.5") == wallet.balance
     page = wallet.get_transactions(limit=2)
@@ -100,7 +100,7 @@ def test_payments_and_refunds(client: Tallybook, customer: Customer) -> None:
     refund = client.payments.refund(payment.id, amount="50", reason="partial")
     assert (refund.amount, refund.payment_id) == (50, payment.id)
     with pytest.raises(UnprocessableEntityError) as refused:
-        client.payments.refund(payment.id, amount=50)
+        client.payments.refund(payment.id, 50)
     assert refused.value.code == "refund_exceeds_payment"
     assert client.payments.refund(payment.id).amount == Decimal("49.50")
     shown = client.payments.get(payment.id)

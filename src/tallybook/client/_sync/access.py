@@ -75,7 +75,7 @@ class Access(Resource):
             action_type=action_type,
             attributes=attributes,
             metadata=metadata,
-            idempotency_key=NOT_GIVEN if key is None else key,
+            idempotency_key=key if record and key is not None else NOT_GIVEN,
         )
         keyed: dict[str, Any] = (
             dict(options) if key is None else {**options, "idempotency_key": key}

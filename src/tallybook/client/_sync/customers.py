@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from tallybook.client.encoding import DecimalInput, Json, decimals
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
@@ -158,7 +158,7 @@ class Customers(Resource):
     def list(
         self,
         *,
-        status: wire.CustomerStatus | None = None,
+        status: wire.CustomerStatus | Literal["archived"] | None = None,
         type: wire.CustomerType | None = None,
         search: str | None = None,
         **options: Unpack[ListOptions],

@@ -22,10 +22,10 @@ class Margins(Resource):
 
     def report(
         self,
-        *,
         group_by: MarginGroup,
         start: date | datetime | str,
         end: date | datetime | str,
+        *,
         basis: Literal["accrued", "invoiced"] | None = None,
         **options: Unpack[CallOptions],
     ) -> MarginReport:

@@ -125,8 +125,8 @@ class Payments(Resource):
     def refund(
         self,
         id: str,
-        *,
         amount: DecimalInput | NotGiven | None = NOT_GIVEN,
+        *,
         reason: str | NotGiven | None = NOT_GIVEN,
         external_refund_id: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,

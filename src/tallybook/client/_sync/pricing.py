@@ -95,7 +95,7 @@ class Pricing(Resource):
         return self._list(path("plans", plan, "prices"), PlanPrice, options)
 
     def update_price(
-        self, id: str, *, base_price: DecimalInput, **options: Unpack[WriteOptions]
+        self, id: str, base_price: DecimalInput, **options: Unpack[WriteOptions]
     ) -> PlanPrice:
         """Return the plan price with the base price that new subscriptions sign."""
         body = given(base_price=decimal(base_price))

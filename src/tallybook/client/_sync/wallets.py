@@ -226,8 +226,8 @@ class Wallets(Resource):
     def top_up(
         self,
         id: str,
-        *,
         amount: DecimalInput,
+        *,
         credit_amount: DecimalInput | NotGiven = NOT_GIVEN,
         credit_type: wire.CreditType | NotGiven = NOT_GIVEN,
         reference: str | NotGiven | None = NOT_GIVEN,
@@ -250,8 +250,8 @@ class Wallets(Resource):
     def grant_credit(
         self,
         id: str,
-        *,
         amount: DecimalInput,
+        *,
         credit_type: wire.CreditType | NotGiven = NOT_GIVEN,
         reference: str | NotGiven | None = NOT_GIVEN,
         description: str | NotGiven | None = NOT_GIVEN,
@@ -278,8 +278,8 @@ class Wallets(Resource):
     def deduct(
         self,
         id: str,
-        *,
         amount: DecimalInput,
+        *,
         description: str | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, Json] | NotGiven = NOT_GIVEN,
         **options: Unpack[WriteOptions],

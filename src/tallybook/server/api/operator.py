@@ -174,6 +174,7 @@ _ALL = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 for _path, _methods in {
     **dict.fromkeys(("/session", "/projects", "/users", "/api-keys", "/jobs"), _ALL),
     "/balances": _ALL[1:],
+    "/markets": _ALL[1:],
 }.items():
     for _end in ("", "/{rest:path}"):
         router.add_api_route(_path + _end, _nothing_here, methods=_methods, include_in_schema=False)
