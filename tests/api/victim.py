@@ -100,6 +100,7 @@ def fill(api: TestClient) -> dict[str, str]:
     ids["budget_id"] = post(
         "/budgets", {**mine, "name": f"{CANARY} budget", "amount": "9", "metadata": {"n": CANARY}}
     )["id"]
+    assert api.patch("/seller", json={"footer": CANARY}).status_code == 200
     ids["project_id"] = "prj_none"
     return ids
 

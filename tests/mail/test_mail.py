@@ -102,6 +102,28 @@ def test_it_is_written_in_the_customers_language(
     assert "15,00\N{NO-BREAK SPACE}$" in text_of(message)
 
 
+def test_it_says_who_sells_and_how_to_pay(
+    books: Books, office: PostOffice, work: Callable[..., bool]
+) -> None:
+    seller = {
+        "legal_name": "Tally & Söhne GmbH",
+        "email": "office@tally.example",
+        "payment_instructions": "IBAN DE02 1203\nBIC <B>",
+        "footer": "HRB 1",
+    }
+    assert books.http.patch("/seller", json=seller).status_code == 200
+    owe(books)
+    work()
+    (message,) = office.taken
+    assert message["From"].addresses[0].display_name == "Tally & Söhne GmbH"
+    assert message["Reply-To"].addresses[0].addr_spec == "office@tally.example"
+    below = ["How to pay", "IBAN DE02 1203", "BIC <B>", "", "Tally & Söhne GmbH", "HRB 1"]
+    assert text_of(message).splitlines()[-6:] == below
+    html = message.get_body(("html",))
+    assert html is not None
+    assert "IBAN DE02 1203<br>BIC &lt;B&gt;" in html.get_content()
+
+
 def test_a_name_cannot_add_headers_or_markup(
     books: Books, office: PostOffice, work: Callable[..., bool]
 ) -> None:

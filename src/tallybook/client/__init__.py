@@ -83,6 +83,7 @@ from .types.plans import (
     Tier,
     UnavailablePlan,
 )
+from .types.seller import Seller
 from .types.subscriptions import (
     Contract,
     ContractCancellation,
@@ -185,6 +186,7 @@ __all__ = [
     "ReplayResult",
     "Repriced",
     "ResolvedTerms",
+    "Seller",
     "Subscription",
     "Tallybook",
     "TallybookError",

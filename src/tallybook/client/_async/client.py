@@ -48,6 +48,7 @@ from .payments import AsyncPayments
 from .plans import AsyncPlans
 from .pricing import AsyncPricing
 from .rehearsals import AsyncRehearsals
+from .seller import AsyncSellerResource
 from .subscriptions import AsyncSubscriptions
 from .test_clock import AsyncTestClockResource
 from .tracking import AsyncTracking
@@ -198,6 +199,10 @@ class AsyncTallybook(AsyncTracking):
     @cached_property
     def pricing(self) -> AsyncPricing:
         return AsyncPricing(self)
+
+    @cached_property
+    def seller(self) -> AsyncSellerResource:
+        return AsyncSellerResource(self)
 
     @cached_property
     def test_clock(self) -> AsyncTestClockResource:

@@ -48,6 +48,7 @@ from .payments import Payments
 from .plans import Plans
 from .pricing import Pricing
 from .rehearsals import Rehearsals
+from .seller import SellerResource
 from .subscriptions import Subscriptions
 from .test_clock import TestClockResource
 from .tracking import Tracking
@@ -198,6 +199,10 @@ class Tallybook(Tracking):
     @cached_property
     def pricing(self) -> Pricing:
         return Pricing(self)
+
+    @cached_property
+    def seller(self) -> SellerResource:
+        return SellerResource(self)
 
     @cached_property
     def test_clock(self) -> TestClockResource:

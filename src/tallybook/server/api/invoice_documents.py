@@ -5,7 +5,6 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 
 from tallybook.server.customers import service as customers
-from tallybook.server.identity import service as identity
 from tallybook.server.invoicing import documents
 from tallybook.server.invoicing import service as invoices
 from tallybook.server.invoicing.errors import InvoiceLineNotFound, InvoiceNotFound
@@ -60,12 +59,9 @@ def get_html(invoice_id: str, read: Read) -> Response:
 def _content(tx: Tx, read: ReadCall, invoice_id: str) -> tuple[Invoice, dict[str, Any]]:
     invoice = invoices.get(tx, read.space, invoice_id)
     customer = customers.get(tx, read.space, invoice.customer_id)
-    buyer = documents.Party(customer.name, customer.address, customer.email, customer.tax_id)
-    seller = documents.Party(identity.get_project(tx, read.where.project_id).name)
     content = documents.content_of(
         invoice,
-        seller,
-        buyer,
+        invoices.parties_of(tx, read.space, invoice),
         locale=customer.locale or DEFAULT_LOCALE,
         zone=read.where.zone,
         now=read.now,

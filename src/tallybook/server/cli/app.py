@@ -24,6 +24,7 @@ from . import (
     plans,
     prices,
     projects,
+    seller,
     serve,
     verify,
     worker,
@@ -81,6 +82,7 @@ app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(markets.app, name="markets")
 app.add_typer(plans.app, name="plans")
+app.add_typer(seller.app, name="seller")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(costs.app, name="costs")
 app.add_typer(prices.app, name="prices")

@@ -146,6 +146,27 @@ class Figures:
     total: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who sells or buys, as it is written on documents."""
+
+    name: str
+    address: str | None = None  # lines, without the name and the country
+    country: str | None = None  # a code, written out in the reader's language
+    tax_id: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who sells to whom, and how it is paid: what a finalized invoice keeps of both."""
+
+    seller: Party
+    buyer: Party
+    payment_instructions: str | None = None
+    footer: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     id: str
@@ -185,6 +206,7 @@ class Invoice:
     uncollectible_at: datetime | None = None
     past_due_at: datetime | None = None  # when it was announced as past due
     void_reason: str | None = None
+    parties: Parties | None = None  # since it was finalized
     version: int = 1
 
     @property

@@ -45,6 +45,7 @@ invoices = Table(
     Column("is_lump", Integer, nullable=False),
     Column("held_reason", Text, nullable=True),
     Column("notes", Text, nullable=True),
+    Column("parties", Document, nullable=True),
     Column("metadata", Document, nullable=False),
     Column("sent_at", Instant, nullable=True),
     Column("finalized_at", Instant, nullable=True),

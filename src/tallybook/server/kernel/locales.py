@@ -15,6 +15,7 @@ from .money import minor_units, quantize_money
 PLACES_MAX: Final = 12  # of unit prices and quantities
 DEFAULT_LOCALE: Final = "en"
 _CODE_BESIDE_DIGIT: Final = re.compile(r"(?<=[A-Z]{3})(?=[0-9])|(?<=[0-9])(?=[A-Z]{3})")
+_NO_COUNTRIES: Final = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 _LATIN: Final = "latn"  # digits that every bank reads
 
 
@@ -61,6 +62,16 @@ def write_percent(share: Decimal, locale: Locale) -> str:
     """Return a share as a percentage: 0.075 is 7.5 %."""
     pattern = _with_places(locale.percent_formats[None], (0, PLACES_MAX))
     return str(pattern.apply(share, locale, numbering_system=_LATIN))
+
+
+def is_country(code: str) -> bool:
+    """Tell whether this is a country's code of ISO 3166-1, in two letters."""
+    known = Locale(DEFAULT_LOCALE).territories
+    return len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES and code in known
+
+
+def write_country(code: str, locale: Locale) -> str:
+    return str(locale.territories.get(code, code))
 
 
 def write_day(day: date, locale: Locale) -> str:

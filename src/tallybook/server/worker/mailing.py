@@ -30,18 +30,19 @@ def compose(tx: Tx, one: Mail, server: MailServer) -> EmailMessage:
     space = identity.get_space(tx, one.space)
     invoice = invoicing.get(tx, one.space, one.invoice_id)
     customer = customers.get(tx, one.space, one.customer_id)
-    buyer = documents.Party(customer.name, customer.address, customer.email, customer.tax_id)
-    seller = documents.Party(identity.get_project(tx, space.project_id).name)
+    parties = invoicing.parties_of(tx, one.space, invoice)
     locale, now = customer.locale or DEFAULT_LOCALE, space.now(clock.now())
-    content = documents.content_of(invoice, seller, buyer, locale=locale, zone=space.zone, now=now)
+    content = documents.content_of(invoice, parties, locale=locale, zone=space.zone, now=now)
     is_reminder = one.kind is MailKind.REMINDER
     letter = documents.letter_of(
-        invoice, seller, buyer, locale=locale, is_reminder=is_reminder, content=content
+        invoice, parties, locale=locale, is_reminder=is_reminder, content=content
     )
     message = EmailMessage()
     test = "[Test] " if space.mode is Mode.TEST else ""
     message["Subject"] = f"{test}{letter.subject}"
-    message["From"] = _address(seller.name, server.sender)
+    message["From"] = _address(parties.seller.name, server.sender)
+    if parties.seller.email is not None:
+        message["Reply-To"] = _address(parties.seller.name, parties.seller.email)
     message["To"] = _address(customer.name, one.recipient)
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{one.id}@{server.domain}>"

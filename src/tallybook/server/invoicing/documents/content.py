@@ -1,7 +1,6 @@
 """What stands on an invoice, every figure and day written out. Both forms show the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
-from tallybook.server.invoicing.models import Invoice, InvoiceStatus, Line
+from tallybook.server.invoicing.models import Invoice, InvoiceStatus, Line, Parties
 from tallybook.server.kernel.locales import (
-    is_rtl,
     parse_locale,
     write_day,
     write_money,
@@ -21,21 +19,12 @@ from tallybook.server.kernel.locales import (
     write_short_day,
 )
 
+from .frame import frame_of
 from .labels import labels_of
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Who sells or buys, as it is written on the document."""
-
-    name: str
-    address: str | None = None
-    email: str | None = None
-    tax_id: str | None = None
-
-
 def content_of(
-    invoice: Invoice, seller: Party, buyer: Party, *, locale: str, zone: ZoneInfo, now: datetime
+    invoice: Invoice, parties: Parties, *, locale: str, zone: ZoneInfo, now: datetime
 ) -> dict[str, Any]:
     """Return texts, in the order in which they stand. Errors: UnknownLocale."""
     language, currency = parse_locale(locale), invoice.currency
@@ -44,34 +33,37 @@ def content_of(
     def money(amount: Decimal) -> str:
         return write_money(amount, currency, language)
 
-    figures = [(words["subtotal"], money(invoice.subtotal))]
+    figures = [[words["subtotal"], money(invoice.subtotal)]]
     figures += [
-        (_tax_name(tax.name, tax.rate, language), money(tax.amount)) for tax in invoice.taxes
+        [tax_name(tax.name, tax.rate, language), money(tax.amount)] for tax in invoice.taxes
     ]
-    figures.append((words["total"], money(invoice.total)))
+    figures.append([words["total"], money(invoice.total)])
     if invoice.amount_paid:
-        figures.append((words["paid"], money(-invoice.amount_paid)))
+        figures.append([words["paid"], money(-invoice.amount_paid)])
     if invoice.amount_credited:
-        figures.append((words["credited"], money(-invoice.amount_credited)))
+        figures.append([words["credited"], money(-invoice.amount_credited)])
     is_draft = invoice.status is InvoiceStatus.DRAFT
     due = invoice.total if is_draft else invoice.amount_due
+    columns = ("description", "quantity", "unit_price", "amount")
     return {
-        "language": language.language,
-        "direction": "rtl" if is_rtl(language) else "ltr",
+        **frame_of(parties, language),
         "title": words["invoice"],
         "number": invoice.number or words["draft"],
         "stamp": _stamp(invoice, now, words),
         "facts": _facts(invoice, language, zone, words),
-        "sold_by": words["from"],
-        "bill_to": words["bill_to"],
-        "seller": _party(seller, words),
-        "buyer": _party(buyer, words),
-        "columns": [words[name] for name in ("description", "quantity", "unit_price", "amount")],
+        "columns": [words[name] for name in columns],
         "lines": [_line(line, currency, language, zone, words) for line in invoice.lines],
-        "figures": [list(figure) for figure in figures],
-        "due": [words["amount_due"], money(due)],
+        "figures": figures,
+        "result": [words["amount_due"], money(due)],
+        "after": [],
+        "payment": _payment(parties, words) if due else [],
         "notes": invoice.notes or "",
     }
+
+
+def _payment(parties: Parties, words: Mapping[str, str]) -> list[str]:
+    how = parties.payment_instructions
+    return [] if how is None else [words["how_to_pay"], how]
 
 
 def _stamp(invoice: Invoice, now: datetime, words: Mapping[str, str]) -> str:
@@ -117,23 +109,13 @@ def _line(
     if line.discount:
         details.append(words["discount"].format(write_money(line.discount, currency, locale)))
     price = "" if line.unit_price is None else write_price(line.unit_price, currency, locale)
+    amount = write_money(line.total, currency, locale)
     return {
         "description": line.description,
         "details": " · ".join(details),
-        "quantity": write_number(line.quantity, locale),
-        "unit_price": price,
-        "amount": write_money(line.total, currency, locale),
+        "figures": [write_number(line.quantity, locale), price, amount],
     }
 
 
-def _tax_name(name: str, rate: Decimal | None, locale: Locale) -> str:
+def tax_name(name: str, rate: Decimal | None, locale: Locale) -> str:
     return name if rate is None else f"{name} ({write_percent(rate, locale)})"
-
-
-def _party(party: Party, words: Mapping[str, str]) -> Mapping[str, Any]:
-    lines = [line.strip() for line in (party.address or "").splitlines() if line.strip()]
-    if party.tax_id:
-        lines.append(words["tax_id"].format(party.tax_id))
-    if party.email:
-        lines.append(party.email)
-    return {"name": party.name, "lines": lines}

@@ -16,7 +16,7 @@ _FONTS: Final = _HERE / "fonts"
 def to_pdf(content: Mapping[str, Any]) -> bytes:
     """Return a PDF; fonts are our own, so that it looks the same everywhere."""
     made = typst.compile(
-        (_HERE / "invoice.typ").read_bytes(),
+        (_HERE / "document.typ").read_bytes(),
         font_paths=cast("Any", [str(_FONTS)]),
         ignore_system_fonts=True,
         format="pdf",
@@ -34,4 +34,4 @@ def to_html(content: Mapping[str, Any]) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string((_HERE / "invoice.html").read_text("utf-8"))
+    return environment.from_string((_HERE / "document.html").read_text("utf-8"))

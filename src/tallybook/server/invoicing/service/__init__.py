@@ -19,6 +19,7 @@ from .issuing import (
     send,
     void,
 )
+from .parties import parties_of
 from .paying import apply_payment, reverse_payment
 from .reading import (
     billed_before,
@@ -56,6 +57,7 @@ __all__ = [
     "list_payable",
     "mark_past_due",
     "mark_uncollectible",
+    "parties_of",
     "remind",
     "replace_lines",
     "reverse_payment",

@@ -23,6 +23,7 @@ from tallybook.server.mail import service as mail
 from tallybook.server.mail.models import MailKind
 from tallybook.server.storage import Tx, due
 
+from .parties import parties_now
 from .saving import announce, hold, next_number, save, stop_chasing
 
 
@@ -41,7 +42,11 @@ def finalize(
         raise NothingToInvoice(invoice_id=invoice_id)
     zone = identity.get_space(tx, space).zone
     opened = replace(issued(opened, at=at, zone=zone), held_reason=None)
-    opened = replace(opened, number=next_number(tx, space, INVOICES))
+    opened = replace(
+        opened,
+        number=next_number(tx, space, INVOICES),
+        parties=parties_now(tx, space, opened.customer_id),
+    )
     after = opened if opened.total else transition(opened, Action.PAY_WHOLE, at=at)
     save(tx, space, before, after)
     announce(tx, space, "invoice.finalized", opened, at=at)

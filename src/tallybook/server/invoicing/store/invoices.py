@@ -1,7 +1,7 @@
 """Invoices, their lines and taxes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +19,8 @@ from tallybook.server.invoicing.models import (
     Line,
     LineFacts,
     LineKind,
+    Parties,
+    Party,
     Tax,
 )
 from tallybook.server.invoicing.tables import (
@@ -340,6 +342,7 @@ def _to_row(invoice: Invoice) -> dict[str, Any]:
         "due_date": None if due is None else due.isoformat(),
         "tax_rounding": invoice.tax_rounding.value,
         "is_lump": int(invoice.is_lump),
+        "parties": None if invoice.parties is None else asdict(invoice.parties),
         "metadata": dict(invoice.metadata),
     }
 
@@ -356,8 +359,16 @@ def _from_row(row: Mapping[Any, Any], lines: Sequence[Line], taxes: Sequence[Tax
         "due_date": None if due is None else date.fromisoformat(due),
         "tax_rounding": TaxRounding(row["tax_rounding"]),
         "is_lump": bool(row["is_lump"]),
+        "parties": _parties(row["parties"]),
     }
     return Invoice(**known, lines=tuple(lines), taxes=tuple(taxes))
+
+
+def _parties(stored: Mapping[str, Any] | None) -> Parties | None:
+    if stored is None:
+        return None
+    whose = {name: Party(**stored[name]) for name in ("seller", "buyer")}
+    return Parties(**{**stored, **whose})
 
 
 def _line_to_row(line: Line) -> dict[str, Any]:

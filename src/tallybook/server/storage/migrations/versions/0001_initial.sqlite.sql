@@ -55,9 +55,9 @@ CREATE TABLE events (
 
 CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
-CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, "key");
-
 CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
+
+CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, "key");
 
 CREATE TABLE secrets (
   name TEXT NOT NULL,
@@ -96,9 +96,9 @@ CREATE TABLE outbox (
 
 CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
 
-CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
-
 CREATE INDEX ix_outbox_published_at ON outbox (published_at);
+
+CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
 
 CREATE TABLE generations (
   slot INTEGER NOT NULL,
@@ -180,9 +180,9 @@ CREATE TABLE customers (
   CONSTRAINT pk_customers PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
-
 CREATE INDEX ix_customers_created_at ON customers (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_customers_external_id ON customers (space_id, external_id);
 
 CREATE TABLE ledger_accounts (
   id TEXT NOT NULL,
@@ -267,15 +267,15 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND applied_micros >= 0 AND refunded_micros + applied_micros <= amount_micros)
 );
 
+CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
+
+CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
+
 CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
 
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
 
 CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
-
-CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
-
-CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
 
 CREATE TABLE provider_orders (
   space_id INTEGER NOT NULL,
@@ -335,13 +335,13 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
-
-CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
-CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
+CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
+
+CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
 
 CREATE TABLE invoices (
   space_id INTEGER NOT NULL,
@@ -370,6 +370,7 @@ CREATE TABLE invoices (
   is_lump INTEGER NOT NULL,
   held_reason TEXT,
   notes TEXT,
+  parties JSON,
   metadata JSON NOT NULL,
   sent_at BIGINT,
   finalized_at BIGINT,
@@ -392,9 +393,9 @@ CREATE TABLE invoices (
 
 CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
 
-CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
-
 CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
+
+CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
@@ -460,9 +461,9 @@ CREATE TABLE webhook_deliveries (
 
 CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
-CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
-
 CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+
+CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
 
 CREATE TABLE webhook_attempts (
   space_id INTEGER NOT NULL,
@@ -540,9 +541,9 @@ CREATE TABLE wallet_grants (
   FOREIGN KEY(wallet_id) REFERENCES wallets (id)
 );
 
-CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
-
 CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
+
+CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
 
 CREATE TABLE wallet_transactions (
   space_id INTEGER NOT NULL,
@@ -606,9 +607,9 @@ CREATE TABLE invoice_lines (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
-
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
+
+CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
 
 CREATE TABLE invoice_taxes (
   space_id INTEGER NOT NULL,
@@ -653,9 +654,9 @@ CREATE TABLE credit_notes (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
-
 CREATE INDEX ix_credit_notes_created_at ON credit_notes (space_id, created_at, id);
+
+CREATE INDEX ix_credit_notes_customer_id ON credit_notes (space_id, customer_id, created_at);
 
 CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (space_id, invoice_id);
 
@@ -733,9 +734,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
+
+CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -809,12 +810,6 @@ CREATE TABLE costs (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
-
-CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
-
-CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
-
 CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, "key");
 
 CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
@@ -824,6 +819,12 @@ CREATE INDEX ix_costs_at ON costs (space_id, at);
 CREATE INDEX ix_costs_customer ON costs (space_id, customer_id, at);
 
 CREATE INDEX ix_costs_event ON costs (space_id, event_id);
+
+CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
+
+CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
+
+CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
 
 CREATE TABLE model_prices (
   space_id INTEGER NOT NULL,
@@ -924,6 +925,22 @@ CREATE TABLE credit_note_lines (
 );
 
 CREATE INDEX ix_credit_note_lines_credit_note_id ON credit_note_lines (space_id, credit_note_id, sort_order);
+
+CREATE TABLE sellers (
+  space_id INTEGER NOT NULL,
+  legal_name TEXT,
+  address_lines JSON NOT NULL,
+  city TEXT,
+  postal_code TEXT,
+  country TEXT,
+  tax_id TEXT,
+  email TEXT,
+  payment_instructions TEXT,
+  footer TEXT,
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT pk_sellers PRIMARY KEY (space_id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
 
 CREATE TABLE plan_versions (
   space_id INTEGER NOT NULL,
@@ -1057,9 +1074,9 @@ CREATE TABLE subscriptions (
 
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
-CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
-
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
+
+CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
 
 CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
@@ -1083,11 +1100,11 @@ CREATE TABLE meter_prices (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
-
 CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
 
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
+
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,
@@ -1138,9 +1155,9 @@ CREATE TABLE contracts (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
-
 CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
+
+CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
 
 CREATE TABLE contract_versions (
   space_id INTEGER NOT NULL,

@@ -1,0 +1,64 @@
+"""The seller: what a business says of itself on its documents."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Unpack
+
+from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
+from tallybook.client.options import CallOptions, WriteOptions
+from tallybook.client.types.seller import Seller
+
+from .resources import Resource
+from .verbs import raw
+
+
+class SellerResource(Resource):
+    """`client.seller`: one for each space, so that a test key never changes live documents."""
+
+    @cached_property
+    def with_raw_response(self) -> "SellerRaw":
+        return SellerRaw(self)
+
+    def get(self, **options: Unpack[CallOptions]) -> Seller:
+        """Return who sells; empty while nothing is set."""
+        return self._get("/seller", Seller, options)
+
+    def update(
+        self,
+        *,
+        legal_name: str | NotGiven | None = NOT_GIVEN,
+        address_lines: Sequence[str] | NotGiven | None = NOT_GIVEN,
+        city: str | NotGiven | None = NOT_GIVEN,
+        postal_code: str | NotGiven | None = NOT_GIVEN,
+        country: str | NotGiven | None = NOT_GIVEN,
+        tax_id: str | NotGiven | None = NOT_GIVEN,
+        email: str | NotGiven | None = NOT_GIVEN,
+        payment_instructions: str | NotGiven | None = NOT_GIVEN,
+        footer: str | NotGiven | None = NOT_GIVEN,
+        **options: Unpack[WriteOptions],
+    ) -> Seller:
+        """Return the seller with the given fields changed; finalized documents keep theirs.
+
+        `country` is of ISO 3166-1, two letters.
+        Errors: UnprocessableEntityError `unknown_country`.
+        """
+        body = given(
+            legal_name=legal_name,
+            address_lines=address_lines,
+            city=city,
+            postal_code=postal_code,
+            country=country,
+            tax_id=tax_id,
+            email=email,
+            payment_instructions=payment_instructions,
+            footer=footer,
+        )
+        return self._write("PATCH", "/seller", Seller, options, body)
+
+
+class SellerRaw:
+    """The verbs of `client.seller`, each answering an APIResponse."""
+
+    def __init__(self, seller: SellerResource) -> None:
+        self.get = raw(seller.get)
+        self.update = raw(seller.update)

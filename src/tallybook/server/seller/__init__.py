@@ -1,0 +1,1 @@
+"""Who sells: what a business says of itself on its documents."""

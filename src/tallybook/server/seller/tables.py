@@ -1,0 +1,21 @@
+"""Sellers."""
+
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text
+
+from tallybook.server.storage.columns import Document, Instant, metadata
+
+sellers = Table(
+    "sellers",
+    metadata,
+    Column("space_id", Integer, ForeignKey("spaces.id"), primary_key=True),
+    Column("legal_name", Text, nullable=True),
+    Column("address_lines", Document, nullable=False),
+    Column("city", Text, nullable=True),
+    Column("postal_code", Text, nullable=True),
+    Column("country", Text, nullable=True),
+    Column("tax_id", Text, nullable=True),
+    Column("email", Text, nullable=True),
+    Column("payment_instructions", Text, nullable=True),
+    Column("footer", Text, nullable=True),
+    Column("updated_at", Instant, nullable=False),
+)
