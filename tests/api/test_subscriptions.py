@@ -243,6 +243,9 @@ class TestContracts:
         assert (frozen.status_code, frozen.json()["code"]) == (409, "invalid_state_transition")
         history = shop.get(f"/subscriptions/{made['subscription_id']}/contracts").json()["data"]
         assert [version["version"] for version in history] == [2, 1]
+        page = shop.get(f"/subscriptions/{made['subscription_id']}/contracts?limit=1").json()
+        assert [version["version"] for version in page["data"]] == [2]
+        assert (page["limit"], page["has_more"]) == (1, True)
         terms = shop.get(f"/subscriptions/{made['subscription_id']}/resolved-terms").json()
         assert terms["base_price"]["amount"] == "99"
 

@@ -194,7 +194,8 @@ def test_own_prices_are_dated_and_do_not_overlap(api: TestClient) -> None:
         "effective_to": "2026-04-01T00:00:00Z",
     }
     assert api.put("/model-prices", json=second).status_code == 200
-    listed = api.get("/model-prices", params={"provider": "openai"}).json()["data"]
+    mine = {"provider": "openai", "origin": "own"}
+    listed = api.get("/model-prices", params=mine).json()["data"]
     assert [one["effective_to"] for one in listed] == [
         "2026-03-01T00:00:00Z",
         "2026-04-01T00:00:00Z",
@@ -216,6 +217,26 @@ def test_own_prices_are_dated_and_do_not_overlap(api: TestClient) -> None:
     assert later["amount"] == "2.5", "the bundled list, where no price of ours reaches"
     bundled = api.get("/model-prices", params={"origin": "bundled", "model": "gpt-4o"}).json()
     assert any(one["model"] == "gpt-4o" for one in bundled["data"])
+
+
+def test_own_prices_come_before_the_bundled_list_page_by_page(api: TestClient) -> None:
+    at = "2026-01-01T00:00:00Z"
+    prices = {"input": "1", "output": "2"}
+    mine = {"provider": "openai", "model": "zz", "prices": prices, "effective_from": at}
+    assert api.put("/model-prices", json=mine).status_code == 200
+    first = api.get("/model-prices", params={"limit": 2, "include_total": True}).json()
+    assert [one["origin"] for one in first["data"]] == ["own", "bundled"]
+    assert (first["limit"], first["has_more"]) == (2, True)
+    seen, cursor = len(first["data"]), first["next_cursor"]
+    while cursor is not None:
+        page = api.get("/model-prices", params={"limit": 100, "cursor": cursor})
+        assert page.status_code == 200, page.text
+        seen, cursor = seen + len(page.json()["data"]), page.json()["next_cursor"]
+    assert seen == first["total_count"]
+    numbered = api.get("/model-prices", params={"limit": 1, "page": 2}).json()
+    assert numbered["data"] == first["data"][1:]
+    for wrong in ({"cursor": first["next_cursor"], "page": 1}, {"limit": 101}):
+        assert api.get("/model-prices", params=wrong).status_code == 422
 
 
 def test_an_adjustment_may_be_below_zero(api: TestClient) -> None:

@@ -30,7 +30,7 @@ class ModelPrices(Resource):
         model: str | None = None,
         **options: Unpack[ListOptions],
     ) -> Page[ModelPrice]:
-        """Return your own prices, or the bundled list."""
+        """Return your own prices, then the bundled list; `origin` chooses one of them."""
         query = {"origin": origin, "provider": provider, "model": model}
         return self._list("/model-prices", ModelPrice, options, query)
 

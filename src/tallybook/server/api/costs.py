@@ -1,6 +1,6 @@
 """Costs and model prices over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from tallybook.server.catalog import service as catalog
 from tallybook.server.catalog.errors import AgentNotFound
 from tallybook.server.costs import book, lookup, record, views
 from tallybook.server.costs.errors import CostMeterExpected, CostNotFound, PricesOverlap
-from tallybook.server.costs.models import Cost, ModelUse, Source
+from tallybook.server.costs.models import Cost, ModelPrice, ModelUse, Source
 from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.kernel import clock
@@ -29,7 +29,7 @@ from tallybook.wire.events import BatchResult, EventResult
 
 from .bodies import StrictRoute
 from .calls import IDEMPOTENT, Ingest, Read, ReadCall, Write, WriteCall
-from .pages import CursorPaging, page_request, to_page, whole_page
+from .pages import CursorPaging, PartPaging, page_request, part_of, to_page
 from .problems import responses
 from .wallets import OfCustomer
 
@@ -302,21 +302,27 @@ def reprice(body: wire.Reprice, write: Write) -> Response:
 @router.get("/model-prices", response_model=Page[wire.ModelPrice], operation_id="model_prices.list")
 def list_model_prices(
     read: Read,
-    origin: Literal["own", "bundled"] = "own",
+    paging: PartPaging,
+    origin: Literal["own", "bundled"] | None = None,
     provider: Annotated[str | None, Query(max_length=100)] = None,
     model: Annotated[str | None, Query(max_length=255)] = None,
 ) -> Response:
-    """List the prices of models: your own, or the bundled list (`model`: a part of its name)."""
-    if origin == "bundled":
-        listed = [
+    """List the prices of models: your own, which go first, then the bundled list.
+
+    Of your own `model` is the whole name, of the bundled list a part of it.
+    """
+    bundled: list[wire.ModelPrice] = []
+    if origin != "own":
+        bundled = [
             wire.ModelPrice(provider=name, model=known, listed=prices, origin="bundled")
             for name, known, prices in book.list_bundled(provider, model)
         ]
-        return read(lambda _: whole_page(listed))
 
     def work(tx: Tx) -> Page[wire.ModelPrice]:
-        found = book.list_own(tx, read.space, provider=provider, model=model)
-        return whole_page([views.price_to_wire(price) for price in found])
+        own: Sequence[ModelPrice] = ()
+        if origin != "bundled":
+            own = book.list_own(tx, read.space, provider=provider, model=model)
+        return part_of(read, paging, [*map(views.price_to_wire, own), *bundled])
 
     return read(work)
 
@@ -356,11 +362,13 @@ def put_model_price(body: wire.ModelPricePut, write: Write) -> Response:
     response_model=Page[wire.UnpricedModel],
     operation_id="model_prices.unpriced",
 )
-def list_unpriced(read: Read) -> Response:
+def list_unpriced(read: Read, paging: PartPaging) -> Response:
     """List what has no price yet, and why: set one, and reprice."""
 
     def work(tx: Tx) -> Page[wire.UnpricedModel]:
-        return whole_page(
+        return part_of(
+            read,
+            paging,
             [
                 wire.UnpricedModel(
                     provider=provider,
@@ -373,7 +381,7 @@ def list_unpriced(read: Read) -> Response:
                 for provider, model, reason, rows, first, last in lookup.count_unpriced_models(
                     tx, read.space
                 )
-            ]
+            ],
         )
 
     return read(work)

@@ -19,7 +19,7 @@ from tallybook.wire.events import UsageEvent
 
 from .bodies import StrictRoute
 from .calls import Read, ReadCall
-from .pages import CursorPaging, page_request
+from .pages import CursorPaging, PartPaging, page_request, part_of
 from .problems import responses
 from .usage import event_page
 
@@ -75,7 +75,7 @@ def _content(tx: Tx, read: ReadCall, invoice_id: str) -> tuple[Invoice, dict[str
     responses=responses(InvoiceNotFound),
     operation_id="invoices.list_emails",
 )
-def list_emails(invoice_id: str, read: Read) -> Response:
+def list_emails(invoice_id: str, read: Read, paging: PartPaging) -> Response:
     """List the mails about an invoice, the oldest first, and what became of them."""
 
     def work(tx: Tx) -> Page[wire.InvoiceEmail]:
@@ -93,7 +93,7 @@ def list_emails(invoice_id: str, read: Read) -> Response:
             )
             for one in mail.list_of_invoice(tx, read.space, invoice_id)
         ]
-        return Page[wire.InvoiceEmail](data=found, has_more=False, limit=len(found))
+        return part_of(read, paging, found)
 
     return read(work)
 

@@ -58,9 +58,21 @@ def _cursor_parameters(
     return ListParameters(limit, cursor, None, None, order, include_total)
 
 
+def _part_parameters(
+    limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE_DEFAULT,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    page: Annotated[int | None, Query(ge=1)] = None,
+    include_total: bool = False,
+) -> ListParameters:
+    _one_place(limit, cursor, page)
+    return ListParameters(limit, cursor, page, None, "asc", include_total)
+
+
 Paging = Annotated[ListParameters, Depends(_parameters)]
 CursorPaging = Annotated[ListParameters, Depends(_cursor_parameters)]
 """For events, transactions and deliveries: no page numbers, one order."""
+PartPaging = Annotated[ListParameters, Depends(_part_parameters)]
+"""For lists that are read whole, in an order of their own."""
 
 
 def page_request(
@@ -72,11 +84,7 @@ def page_request(
     """
     if given.sort is not None and given.sort not in sorts:
         _refuse("?sort", f"must be one of {', '.join(sorts)}")
-    if given.page is not None:
-        if given.cursor is not None:
-            _refuse("?page", "give page or cursor, not both")
-        if given.page * given.limit > PAGE_ROWS_MAX:
-            _refuse("?page", f"reaches past {PAGE_ROWS_MAX} rows: use cursors")
+    _one_place(given.limit, given.cursor, given.page)
     sort = given.sort or sorts[0]
     after = _decode(call, given, sort) if given.cursor is not None else None
     return PageRequest(given.limit, sort, given.order, after, given.page, given.include_total)
@@ -101,6 +109,34 @@ def whole_page(items: Sequence[T], limit: int | None = None) -> Page[T]:
     return Page[T](
         data=list(items), has_more=False, limit=limit or PAGE_SIZE_MAX, total_count=len(items)
     )
+
+
+def part_of(call: ReadCall, given: ListParameters, items: Sequence[T]) -> Page[T]:
+    """Return a page of a list that was read whole. Errors: CursorInvalid."""
+    if given.cursor is not None:
+        start = int(_decode(call, given, "place")[1])
+    else:
+        start = ((given.page or 1) - 1) * given.limit
+    end = start + given.limit
+    has_more, wants_total = end < len(items), given.page is not None or given.include_total
+    request = PageRequest(given.limit, "place", given.order)
+    return Page[T](
+        data=list(items[start:end]),
+        has_more=has_more,
+        next_cursor=_encode(call, request, (None, str(end))) if has_more else None,
+        limit=given.limit,
+        page=given.page,
+        total_count=len(items) if wants_total else None,
+    )
+
+
+def _one_place(limit: int, cursor: str | None, page: int | None) -> None:
+    if page is None:
+        return
+    if cursor is not None:
+        _refuse("?page", "give page or cursor, not both")
+    if page * limit > PAGE_ROWS_MAX:
+        _refuse("?page", f"reaches past {PAGE_ROWS_MAX} rows: use cursors")
 
 
 def _refuse(pointer: str, detail: str) -> None:

@@ -44,7 +44,7 @@ from .calls import Read, Write
 from .cancels import cancel_order, refund_view
 from .contract_terms import negotiated
 from .listing import page_of
-from .pages import Paging, page_request, whole_page
+from .pages import Paging, PartPaging, page_request, part_of
 from .paths import PathCustomer
 from .problems import responses
 from .wallets import OfCustomer
@@ -205,12 +205,12 @@ def get_subscription(subscription_id: str, read: Read) -> Response:
     responses=responses(SubscriptionNotFound),
     operation_id="subscriptions.list_contracts",
 )
-def list_contracts(subscription_id: str, read: Read) -> Response:
+def list_contracts(subscription_id: str, read: Read, paging: PartPaging) -> Response:
     """Return every version of the subscription's contract, the newest first."""
 
     def work(tx: Tx) -> Page[contract_wire.Contract]:
         history = subscriptions.list_versions(tx, read.space, subscription_id)
-        return whole_page([views.contract_to_wire(agreement) for agreement in history])
+        return part_of(read, paging, [views.contract_to_wire(one) for one in history])
 
     return read(work)
 

@@ -27,7 +27,9 @@ def list_all(
     """List prices, in USD per million tokens."""
     origin: Literal["own", "bundled"] = "bundled" if bundled else "own"
     with connected(base_url, data_dir) as client:
-        found = client.model_prices.list(origin=origin, provider=provider, model=model).data
+        found = list(
+            client.model_prices.list(origin=origin, provider=provider, model=model, limit=100)
+        )
     names = ("provider", "model", "effective_from", "effective_to", "price")
     rows = []
     for one in found:
