@@ -84,7 +84,10 @@ class Sender(threading.Thread):
         all_new = (accepted, duplicates) == (len(fresh), len(again))
         all_known = answer.sends > 1 and (accepted, duplicates) == (0, len(batch))
         if not all_new and not all_known:
-            raise Wrong(f"{len(fresh)} new and {len(again)} known in {answer.sends}: {told}")
+            raise Wrong(
+                f"{accepted} accepted and {duplicates} duplicates of {len(fresh)} new and "
+                f"{len(again)} known events in send {answer.sends}"
+            )
         self.events.update((event["idempotency_key"], event) for event in fresh)
         self.seen["duplicates"] += duplicates
         self.seen["unheard"] += all_known
@@ -106,7 +109,7 @@ class Sender(threading.Thread):
             key, body, before = self.last_debit
             answer = self._send(path, body, key)
             if not answer.is_replay or answer.content != before:
-                raise Wrong(f"{key} did not get its answer again: {answer}")
+                raise Wrong(f"{key} did not get its answer again")
             self.seen["duplicates"] += 1
             return
         key = f"spend-{self.number}-{len(self.debits)}"
@@ -114,7 +117,7 @@ class Sender(threading.Thread):
         body = json.dumps({"amount": str(amount)}).encode()
         answer = self._send(path, body, key)
         if answer.is_replay and answer.sends == 1:
-            raise Wrong(f"{key} was new: {answer}")
+            raise Wrong(f"{key} was known when it was new")
         self.debits[key] = amount
         self.last_debit = key, body, answer.content
         self.seen["unheard"] += answer.is_replay
