@@ -1,0 +1,254 @@
+"""Whatever comes in, in whatever order: counters say what the raw events amount to."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from starlette.testclient import TestClient
+
+from tallybook.server.metering.service import counters
+from tallybook.server.reports.verify import verify_counters
+from tallybook.server.storage import Database
+from tests.billing.conftest import Books
+from tests.conftest import application, open_project
+
+from .truth import METERS, SHARED, Figures, Line, Place, Sent, Truth
+
+pytestmark = pytest.mark.slow
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+BACKFILL = timedelta(days=35)
+DAYS_MAX = 90
+EXAMPLES = {"sqlite": 40, "postgresql": 8}
+_numbers = count(1)
+
+ages = st.one_of(
+    st.integers(0, 3).map(lambda hours: timedelta(hours=hours)),  # often at one time
+    st.integers(0, 70).map(lambda days: timedelta(days=days)),  # on the bounds of windows
+    st.timedeltas(-timedelta(minutes=4), timedelta(days=70)),
+)
+quantities = (st.integers(0, 5) | st.decimals(0, 10**6, places=6)).map(Decimal)
+choices = st.lists(st.sampled_from(sorted(METERS)), min_size=1, max_size=3, unique=True)
+items = st.fixed_dictionaries(
+    {
+        "customer": st.sampled_from(["acme", "acme", "beta", "gamma"]),
+        "meter": st.integers(0, 5),
+        "quantity": quantities,
+        "age": ages,
+        "named": st.sampled_from([None, None, 0, 1]),
+        "by_agent": st.booleans(),
+        "user": st.sampled_from(["ann", "bob", "cem"]),
+        "repeats": st.sampled_from([None, None]) | st.integers(0, 99),
+    }
+)
+
+
+def z(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+class Usage(RuleBasedStateMachine):
+    """A project on a set clock: acme has two plans, beta and gamma come later."""
+
+    def __init__(self, db: Database, http: TestClient) -> None:
+        super().__init__()
+        home = open_project(db, f"P{next(_numbers)}")
+        http.headers["Authorization"] = f"Bearer {home.test_key}"
+        self.db, self.space, self.books = db, home.test.id, Books(http)
+        self.truth, self.now, self.keys = Truth(), BEGIN, count(1)
+        self.known = {"acme", "beta"}
+
+    @initialize(meters=choices)
+    def open(self, meters: list[str]) -> None:
+        self.meters = sorted({SHARED, *meters})
+        self.sold = frozenset(self.meters) - {"free"}
+        self.books.advance(z(BEGIN))
+        self.books.post("/agents", {"name": "Bot", "external_id": "bot"})
+        for key in self.meters:
+            meter = {"name": key, "key": key, "aggregation": METERS[key][0]}
+            if key == "people":
+                meter["value_field"] = "user"
+            if key == "answers":
+                action = {"name": key, "action_type": "task", "billable_meter": meter}
+                self.books.post("/agents/bot/actions", action)
+            else:
+                self.books.post("/meters", meter)
+        found = self.books.get("/meters", limit=100)["data"]
+        self.meter_keys = {meter["id"]: meter["key"] for meter in found}
+        self.sell("pro", self.sold)
+        self.sell("more", frozenset({SHARED}))
+        for name in sorted(self.known):
+            self.books.customer(name)
+        self.subscribe("acme", "pro", self.sold, days=3)
+        self.subscribe("acme", "more", frozenset({SHARED}), days=0)
+
+    def sell(self, plan: str, meters: frozenset[str]) -> None:
+        self.books.plan(plan)
+        for meter in sorted(meters):
+            shape: dict[str, Any] = {"pricing_model": "per_unit", "unit_price": "0"}
+            if window := METERS[meter][1]:
+                quota = {"limit_type": "event_quota", "event_quota_window": window}
+                shape |= {"included_units": "7", **quota}
+            self.books.price(plan, meter, **shape)
+
+    def subscribe(self, customer: str, plan: str, meters: frozenset[str], *, days: int) -> None:
+        start = (self.now - timedelta(days=days)).date().isoformat()
+        made = self.books.subscribe(customer, plan, start_date=start)
+        start_at, end = (
+            datetime.fromisoformat(made[f"current_period_{name}"]) for name in ("start", "end")
+        )
+        self.truth.lines[customer].append(Line(made["id"], meters, start_at, end))
+
+    @rule(batch=st.lists(items, min_size=1, max_size=6))
+    def send(self, batch: list[dict[str, Any]]) -> None:
+        """Events of any time, some of them repeats, of what came before or of this batch."""
+        sent, expected = [], []
+        for item in batch:
+            event = self._event(item)
+            first = self.truth.sent.setdefault((event.customer, event.key), event)
+            sent.append(event)
+            expected.append(event.status if first is event else "duplicate")
+        is_old = any(event.at < self.now - BACKFILL for event in sent)
+        body = {"events": [self._body(event) for event in sent], "backfill": is_old}
+        results = self.books.post("/events/batch", body)["results"]
+        assert [result["status"] for result in results] == expected
+        for event, result in zip(sent, results, strict=True):
+            event.id = result["id"]
+            assert self.truth.sent[event.customer, event.key].id == event.id
+
+    def _event(self, item: dict[str, Any]) -> Sent:
+        customer, key = item["customer"], f"k{next(self.keys)}"
+        earlier = list(self.truth.sent)
+        if item["repeats"] is not None and earlier:
+            customer, key = earlier[item["repeats"] % len(earlier)]
+        lines = self.truth.lines[customer]
+        meter = self.meters[item["meter"] % len(self.meters)]
+        named = item["named"]
+        return Sent(
+            customer=customer,
+            key=key,
+            meter=meter,
+            quantity=item["quantity"],
+            at=self.now - item["age"],
+            agent="bot" if item["by_agent"] else None,
+            user=item["user"] if meter == "people" else None,
+            subscription=None if named is None or named >= len(lines) else lines[named].id,
+            status="accepted" if customer in self.known else "unmatched",
+        )
+
+    def _body(self, event: Sent) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "customer_external_id": event.customer,
+            "idempotency_key": event.key,
+            "quantity": f"{event.quantity:f}",
+            "timestamp": z(event.at),
+        }
+        if event.agent is None or event.meter != "answers":
+            body["meter"] = event.meter
+        if event.agent is not None:
+            body |= {"agent": event.agent, "action_type": "task"}
+        if event.user is not None:
+            body["attributes"] = {"user": event.user}
+        if event.subscription is not None:
+            body["subscription_id"] = event.subscription
+        return body
+
+    @precondition(lambda self: self.truth.sent)
+    @rule(which=st.integers(0, 99))
+    def void(self, which: int) -> None:
+        sent = list(self.truth.sent.values())
+        event = sent[which % len(sent)]
+        assert self.books.post(f"/events/{event.id}/void")["status"] == "voided"
+        event.status = "voided"
+
+    @precondition(lambda self: self.now < BEGIN + timedelta(days=DAYS_MAX))
+    @rule(days=st.integers(1, 25), hours=st.sampled_from([0, 0, 7]))
+    def wait(self, days: int, hours: int) -> None:
+        """Time goes on, and periods with it; what comes later may belong to closed ones."""
+        self.now += timedelta(days=days, hours=hours)
+        self.books.advance(z(self.now))
+        for lines in self.truth.lines.values():
+            for line in lines:
+                now = self.books.get(f"/subscriptions/{line.id}")
+                line.end = datetime.fromisoformat(now["current_period_end"])
+
+    @precondition(lambda self: not self.truth.lines["beta"])
+    @rule(days=st.integers(0, 20))
+    def subscribe_the_one_who_has_used(self, days: int) -> None:
+        self.subscribe("beta", "pro", self.sold, days=days)
+
+    @precondition(lambda self: "gamma" not in self.known)
+    @rule(days=st.integers(0, 20), is_replayed=st.booleans())
+    def make_the_customer_who_has_used(self, days: int, is_replayed: bool) -> None:
+        self.books.customer("gamma")
+        self.known.add("gamma")
+        self.subscribe("gamma", "pro", self.sold, days=days)
+        if is_replayed:
+            self.replay()
+
+    @rule()
+    def replay(self) -> None:
+        waiting = [one for one in self.truth.sent.values() if one.status == "unmatched"]
+        matched = [one for one in waiting if one.customer in self.known]
+        made = self.books.post("/events/replay", {})
+        assert (made["matched"], made["duplicates"]) == (len(matched), 0)
+        for event in matched:
+            event.status = "accepted"
+
+    @invariant()
+    def counters_are_what_was_sent(self) -> None:
+        found = self.db.read(lambda tx: list(counters.scan(tx, self.space)))
+        stored: dict[Place, Figures] = {
+            (key.subscription_id, self.meter_keys[key.meter_id], key.window, key.start): (
+                it.events,
+                it.total,
+                it.highest,
+                it.lowest,
+                it.latest,
+                it.members,
+            )
+            for key, it in found
+            if it.events
+        }
+        assert stored == self.truth.counters()
+        assert self.db.read(lambda tx: list(verify_counters(tx, self.space))) == []
+
+    def teardown(self) -> None:
+        for customer in sorted(self.known):
+            items = self.books.get(
+                f"/customers/external/{customer}/usage/aggregate",
+                start_date=z(BEGIN - timedelta(days=100)),
+                end_date=z(self.now + timedelta(days=1)),
+                group_by="agent",
+            )["items"]
+            assert {
+                (item["meter"], item["group"]["agent"] is not None): (
+                    item["events"],
+                    Decimal(item["quantity"]),
+                )
+                for item in items
+            } == self.truth.by_agent(customer)
+
+
+def test_counters_are_what_the_events_amount_to(db: Database, engine_name: str) -> None:
+    with TestClient(application(db), base_url="http://testserver/api/v1") as http:
+        run_state_machine_as_test(
+            lambda: Usage(db, http),
+            settings=settings(
+                max_examples=EXAMPLES[engine_name],
+                stateful_step_count=15,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
