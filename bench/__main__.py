@@ -1,7 +1,7 @@
 """`python -m bench`: what the server does, beside the limits measured in the same run.
 
-    python -m bench [sqlite] [postgres] [access] [wallets] [invoices] [--scale PERCENT] [--full]
-        [--json]
+    python -m bench [sqlite] [postgres] [access] [webhooks] [wallets] [invoices]
+        [--scale PERCENT] [--full] [--json]
 
 Ratios matter, figures are this machine's: the load generator runs on it, too. Every answer counted
 came after a durable commit, with exact deduplication, authentication and counters on.
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .gates import checks, webhooks
 from .limits import copy_rate, insert_rate
 from .load import Load, make_bodies, make_events, make_singles, send
 from .money import debits, invoice_run
@@ -125,22 +126,6 @@ def on_postgres(scale: float) -> Iterator[Row]:
         )
 
 
-def access(scale: float) -> Iterator[Row]:
-    """Checks, beside what HTTP itself costs; alone, and while usage comes in."""
-    count = int(20_000 * scale)
-    body = json.dumps({"customer_external_id": "c1", "feature": "tokens"}).encode()
-    with uvicorn("bench.hello:app") as hello:
-        _say("access: bare ASGI hello")
-        bare = send(hello, "", [body] * count, events=count, path="/")
-    with serving() as server:
-        _say("access: checks")
-        _batches(server, int(20_000 * scale), 1000)
-        path = "/api/v1/access/check"
-        load = send(server.url, server.key, [body] * count, events=count, path=path)
-        beside = "bare ASGI hello"
-        yield _row("access.check", load, beside=beside, limit=bare.rate, must=0.2)
-
-
 def _one(admin: Any, query: str) -> int:
     return int(admin.execute(query).fetchone()[0])
 
@@ -148,7 +133,8 @@ def _one(admin: Any, query: str) -> int:
 ROWS: Final[Mapping[str, Callable[[float], Iterator[Row]]]] = {
     "sqlite": sqlite,
     "postgres": on_postgres,
-    "access": access,
+    "access": checks,
+    "webhooks": webhooks,
     "wallets": debits,
     "invoices": invoice_run,
 }

@@ -67,15 +67,11 @@ def _counts(answer: bytes, content: bytes) -> tuple[int, int]:
 
 
 async def _connection(
-    host: str, port: int, requests: "asyncio.Queue[bytes]", times: list[float]
+    host: str, port: int, requests: Iterator[bytes], times: list[float]
 ) -> tuple[int, int]:
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 22)
     accepted = duplicates = 0
-    while True:
-        try:
-            request = requests.get_nowait()
-        except asyncio.QueueEmpty:
-            break
+    for request in requests:
         began = time.perf_counter()
         writer.write(request)
         answer = await reader.readuntil(b"\r\n\r\n")
@@ -94,20 +90,20 @@ async def _connection(
 async def _run(
     host: str, port: int, requests: Iterable[bytes], connections: int
 ) -> tuple[float, list[float], int, int]:
-    queue: asyncio.Queue[bytes] = asyncio.Queue()
-    for request in requests:
-        queue.put_nowait(request)
+    shared = iter(list(requests))  # made beforehand
     times: list[float] = []
     began = time.perf_counter()
     made = await asyncio.gather(
-        *(_connection(host, port, queue, times) for _ in range(connections))
+        *(_connection(host, port, shared, times) for _ in range(connections))
     )
     seconds = time.perf_counter() - began
     return seconds, times, sum(a for a, _ in made), sum(d for _, d in made)
 
 
-def make_request(url: str, key: str, path: str, body: bytes, **headers: str) -> bytes:
-    """A POST as it goes over the wire."""
+def make_request(
+    url: str, key: str, path: str, body: bytes, *, method: str = "POST", **headers: str
+) -> bytes:
+    """A request as it goes over the wire."""
     given = {
         "Host": url.removeprefix("http://"),
         "Authorization": f"Bearer {key}",
@@ -116,7 +112,7 @@ def make_request(url: str, key: str, path: str, body: bytes, **headers: str) -> 
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def send(
@@ -138,13 +134,56 @@ def send_requests(
 ) -> Load:
     """Send whole requests over some connections; return what came of it."""
     host, port = url.removeprefix("http://").split(":")
-    seconds, times, accepted, duplicates = asyncio.run(_run(host, int(port), requests, connections))
+    return _load(events, *asyncio.run(_run(host, int(port), requests, connections)))
+
+
+def _load(events: int, seconds: float, times: list[float], accepted: int, duplicates: int) -> Load:
     times.sort()
-    return Load(
-        events,
-        seconds,
-        times[len(times) // 2],
-        times[int(len(times) * 0.99)],
-        accepted,
-        duplicates,
-    )
+    p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+    return Load(events, seconds, p50, p99, accepted, duplicates)
+
+
+def send_beside(
+    url: str,
+    requests: Iterable[bytes],
+    beside: Iterable[bytes],
+    *,
+    per_s: float | None,
+    events: int,
+    connections: int = 16,
+) -> tuple[Load, float]:
+    """Send requests while others go out beside them, `per_s` of them or all that go.
+
+    Returns what came of the first, and how many a second the others were, which end with them.
+    """
+    host, port = url.removeprefix("http://").split(":")
+
+    async def work() -> tuple[Load, float]:
+        sent: list[float] = []
+        others = _paced(iter(beside), per_s, time.perf_counter())
+        crowd = [asyncio.create_task(_stream(host, int(port), others, sent)) for _ in range(15)]
+        began = time.perf_counter()
+        load = _load(events, *await _run(host, int(port), requests, connections))
+        rate = len(sent) / (time.perf_counter() - began)
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return load, rate
+
+    return asyncio.run(work())
+
+
+def _paced(
+    requests: Iterator[bytes], per_s: float | None, began: float
+) -> Iterator[tuple[float, bytes]]:
+    """Give each request the time at which it goes out."""
+    for number, request in enumerate(requests):
+        yield (0.0 if per_s is None else began + number / per_s), request
+
+
+async def _stream(
+    host: str, port: int, requests: Iterator[tuple[float, bytes]], sent: list[float]
+) -> None:
+    for at, request in requests:
+        await asyncio.sleep(max(0.0, at - time.perf_counter()))
+        await _connection(host, port, iter([request]), sent)

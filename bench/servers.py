@@ -31,10 +31,15 @@ class Server:
     process: subprocess.Popen[str]
 
     def __init__(
-        self, directory: Path, *, space: str = "live", database: str | None = None
+        self,
+        directory: Path,
+        *,
+        space: str = "live",
+        database: str | None = None,
+        **environment: str,
     ) -> None:
         self.directory = directory
-        self.environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory)}
+        self.environment = {**os.environ, "TALLYBOOK_DATA_DIR": str(directory), **environment}
         if database is not None:
             self.environment["TALLYBOOK_DATABASE_URL"] = database
             self.command("migrate")
@@ -101,10 +106,10 @@ class Server:
 
 
 @contextmanager
-def serving(database: str | None = None) -> Iterator[Server]:
+def serving(database: str | None = None, **environment: str) -> Iterator[Server]:
     """A prepared server: one meter, one plan, its subscribers."""
     with tempfile.TemporaryDirectory() as temporary:
-        server = Server(Path(temporary) / "data", database=database).start()
+        server = Server(Path(temporary) / "data", database=database, **environment).start()
         try:
             prepare(server.url, server.key)
             yield server
