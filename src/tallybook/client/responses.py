@@ -127,6 +127,14 @@ def parse_nothing(_: httpx2.Response) -> None:
     """Return None, whatever the answer holds."""
 
 
+def to_bytes(response: httpx2.Response) -> bytes:
+    return response.content
+
+
+def to_text(response: httpx2.Response) -> str:
+    return response.text
+
+
 def parse_model(response: httpx2.Response, model: type[M], client: Any) -> M:
     """Return the object in an answer. Errors: UnreadableResponseError."""
     try:

@@ -8,6 +8,7 @@ from tallybook.client.encoding import DecimalInput, Json, decimal
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_filter, path
+from tallybook.client.responses import to_bytes, to_text
 from tallybook.client.types.credit_notes import CreditNote, CreditNoteLine
 from tallybook.wire import credit_notes as wire
 
@@ -85,6 +86,14 @@ class AsyncCreditNotes(AsyncResource):
         target = path("credit-notes", id, "void")
         return await self._write("POST", target, CreditNote, options, given(reason=reason))
 
+    async def get_pdf(self, id: str, **options: Unpack[CallOptions]) -> bytes:
+        """Return the credit note as a PDF."""
+        return await self._call("GET", path("credit-notes", id, "pdf"), to_bytes, options)
+
+    async def get_html(self, id: str, **options: Unpack[CallOptions]) -> str:
+        """Return the credit note as a page that needs nothing else."""
+        return await self._call("GET", path("credit-notes", id, "html"), to_text, options)
+
 
 class AsyncCreditNotesRaw:
     """`client.credit_notes.with_raw_response`."""
@@ -94,3 +103,5 @@ class AsyncCreditNotesRaw:
         self.get = raw(resource.get)
         self.list = raw(resource.list)
         self.void = raw(resource.void)
+        self.get_pdf = raw(resource.get_pdf)
+        self.get_html = raw(resource.get_html)

@@ -5,12 +5,11 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Unpack
 
-import httpx2
-
 from tallybook.client.encoding import DecimalInput, Json, decimal
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, ListOptions, WriteOptions
 from tallybook.client.paths import customer_fields, customer_filter, path
+from tallybook.client.responses import to_bytes, to_text
 from tallybook.client.types import invoices as types
 from tallybook.client.types.usage import UsageEvent
 from tallybook.wire import invoices as wire
@@ -284,11 +283,11 @@ class Invoices(Resource):
 
     def get_pdf(self, id: str, **options: Unpack[CallOptions]) -> bytes:
         """Return the invoice as a PDF."""
-        return self._call("GET", path("invoices", id, "pdf"), _content, options)
+        return self._call("GET", path("invoices", id, "pdf"), to_bytes, options)
 
     def get_html(self, id: str, **options: Unpack[CallOptions]) -> str:
         """Return the invoice as a page that needs nothing else."""
-        return self._call("GET", path("invoices", id, "html"), _text, options)
+        return self._call("GET", path("invoices", id, "html"), to_text, options)
 
     @listing
     def list_emails(self, id: str, **options: Unpack[ListOptions]) -> Page[types.InvoiceEmail]:
@@ -302,14 +301,6 @@ class Invoices(Resource):
         """Return the events that a usage line bills, by their time, the newest first."""
         address = path("invoices", id, "lines", line_id, "events")
         return self._list(address, UsageEvent, options)
-
-
-def _content(response: httpx2.Response) -> bytes:
-    return response.content
-
-
-def _text(response: httpx2.Response) -> str:
-    return response.text
 
 
 class InvoicesRaw:

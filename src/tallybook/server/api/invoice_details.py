@@ -1,15 +1,9 @@
-"""Invoices over HTTP as documents, and the usage behind their lines."""
-
-from typing import Any, Final
+"""What belongs to an invoice over HTTP: mails about it, and the usage behind its lines."""
 
 from fastapi import APIRouter, Response
 
-from tallybook.server.customers import service as customers
-from tallybook.server.invoicing import documents
 from tallybook.server.invoicing import service as invoices
 from tallybook.server.invoicing.errors import InvoiceLineNotFound, InvoiceNotFound
-from tallybook.server.invoicing.models import Invoice
-from tallybook.server.kernel.locales import DEFAULT_LOCALE
 from tallybook.server.mail import service as mail
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
@@ -18,55 +12,12 @@ from tallybook.wire.base import Page
 from tallybook.wire.events import UsageEvent
 
 from .bodies import StrictRoute
-from .calls import Read, ReadCall
+from .calls import Read
 from .pages import CursorPaging, PartPaging, page_request, part_of
 from .problems import responses
 from .usage import event_page
 
-_PDF: Final = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
-_HTML: Final = {"content": {"text/html": {"schema": {"type": "string"}}}}
 router = APIRouter(tags=["invoices"], route_class=StrictRoute)
-
-
-@router.get(
-    "/invoices/{invoice_id}/pdf",
-    response_class=Response,
-    responses={**responses(InvoiceNotFound), 200: _PDF},
-    operation_id="invoices.get_pdf",
-)
-def get_pdf(invoice_id: str, read: Read) -> Response:
-    """Return the invoice as a PDF, in the customer's locale."""
-    invoice, content = read.db.read(lambda tx: _content(tx, read, invoice_id))
-    name = invoice.number or invoice.id
-    headers = {"Content-Disposition": f'inline; filename="{name}.pdf"'}
-    return Response(documents.to_pdf(content), headers=headers, media_type="application/pdf")
-
-
-@router.get(
-    "/invoices/{invoice_id}/html",
-    response_class=Response,
-    responses={**responses(InvoiceNotFound), 200: _HTML},
-    operation_id="invoices.get_html",
-)
-def get_html(invoice_id: str, read: Read) -> Response:
-    """Return the invoice as a page that needs nothing else."""
-    _, content = read.db.read(lambda tx: _content(tx, read, invoice_id))
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    page = documents.to_html(content)
-    return Response(page, headers=headers, media_type="text/html; charset=utf-8")
-
-
-def _content(tx: Tx, read: ReadCall, invoice_id: str) -> tuple[Invoice, dict[str, Any]]:
-    invoice = invoices.get(tx, read.space, invoice_id)
-    customer = customers.get(tx, read.space, invoice.customer_id)
-    content = documents.content_of(
-        invoice,
-        invoices.parties_of(tx, read.space, invoice),
-        locale=customer.locale or DEFAULT_LOCALE,
-        zone=read.where.zone,
-        now=read.now,
-    )
-    return invoice, content
 
 
 @router.get(
