@@ -42,7 +42,7 @@ def say(text: str) -> None:
 def _running(database: str | None, space: str) -> Iterator[tuple[Server, Engine]]:
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary) / "data"
-        server = Server(directory, space=space, database=database)
+        server = Server(directory, space=space, database=database).start()
         try:
             with connected(database or f"sqlite:///{directory}/tallybook.db") as engine:
                 yield server, engine

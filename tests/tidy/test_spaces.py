@@ -59,7 +59,7 @@ WITHOUT_SPACE = {
 
 
 def queries_without_space(source: Source) -> Iterator[str]:
-    """A function that makes a statement takes `space`, and uses it."""
+    """A function that makes a statement takes `space`, and uses it; a prepared one names SPACE."""
     if not _has_queries(source):
         return
     allowed = WITHOUT_SPACE.get(source.path, {})
@@ -67,7 +67,7 @@ def queries_without_space(source: Source) -> Iterator[str]:
         names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
         attributes = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
         made = STATEMENTS & (names | attributes)
-        if not made or function.name in allowed:
+        if not made or function.name in allowed or "SPACE" in names:
             continue
         if "space" not in _parameters(function):
             what = f"{function.name} makes {_listed(made)} and takes no `space`"
@@ -75,6 +75,19 @@ def queries_without_space(source: Source) -> Iterator[str]:
         elif "space" not in names:
             what = f"{function.name} makes {_listed(made)} and leaves `space` unused"
             yield source.at(function.lineno, what)
+
+
+def prepared_without_space(source: Source) -> Iterator[str]:
+    """A statement that is prepared at the head of a store asks for one space."""
+    if not _has_queries(source):
+        return
+    for node in source.tree.body:
+        if not (isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None):
+            continue
+        names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+        asks = names & (STATEMENTS - {"insert"})
+        if "Prepared" in names and asks and "SPACE" not in names:
+            yield source.at(node.lineno, f"{_listed(asks)} prepared without SPACE")
 
 
 def raw_sql_without_space(source: Source) -> Iterator[str]:
@@ -138,6 +151,23 @@ def test_every_query_has_its_space() -> None:
 
 def test_sql_written_out_has_its_space() -> None:
     require_none(raw_sql_without_space)
+
+
+def test_every_prepared_statement_has_its_space() -> None:
+    require_none(prepared_without_space)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("FIND = Prepared(lambda _: select(t).where(t.c.id == bindparam('id')))", 1),
+        ("FIND: Final = Prepared(lambda _: update(t))", 1),
+        ("FIND: Final = Prepared(lambda _: select(t).where(t.c.space_id == SPACE))", 0),
+        ("ADD: Final = Prepared(lambda insert: insert(t))", 0),
+    ],
+)
+def test_a_statement_prepared_without_space_is_found(code: str, found: int) -> None:
+    assert len(list(prepared_without_space(Source("server/wallets/store.py", code)))) == found
 
 
 def test_the_exceptions_are_still_there() -> None:

@@ -3,19 +3,26 @@
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 from .models import Customer, CustomerStatus, CustomerTax, CustomerType, PaymentAccount
 from .tables import customers
 
 _SORTS = {"created_at": customers.c.created_at, "name": customers.c.name}
+
+_FIND: Final = Prepared(
+    lambda _: select(customers).where(
+        customers.c.space_id == SPACE, customers.c.id == bindparam("customer_id")
+    )
+)
 
 
 def add(tx: Tx, space: SpaceId, customer: Customer) -> None:
@@ -29,9 +36,7 @@ def save(tx: Tx, space: SpaceId, customer: Customer) -> None:
 
 
 def find(tx: Tx, space: SpaceId, customer_id: str) -> Customer | None:
-    t = customers.c
-    query = select(customers).where(t.space_id == space, t.id == customer_id)
-    row = tx.execute(query).mappings().one_or_none()
+    row = tx.row(_FIND, space=space, customer_id=customer_id)
     return None if row is None else from_row(row)
 
 

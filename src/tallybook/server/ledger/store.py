@@ -2,16 +2,67 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import HOLD_NAME, SPACE, Prepared
 
 from .models import Account, AccountKind, Difference, Entry, Total, Transaction
 from .rules.postings import AMOUNT_MAX
 from .tables import accounts, entries, requests, transactions
+
+_AMOUNT = type_coerce(bindparam("amount"), BigInteger)
+_CLAIM: Final = Prepared(
+    lambda insert: insert(transactions).on_conflict_do_nothing().returning(transactions.c.space_id)
+)
+_MOVE: Final = Prepared(
+    lambda _: (
+        update(accounts)
+        .where(
+            accounts.c.space_id == SPACE,
+            accounts.c.id == bindparam("account_id"),
+            accounts.c.balance_micros.between(bindparam("lowest"), bindparam("highest")),
+        )
+        .values(balance_micros=accounts.c.balance_micros + _AMOUNT, version=accounts.c.version + 1)
+        .returning(accounts.c.balance_micros, accounts.c.version)
+    )
+)
+_ADD_ACCOUNT: Final = Prepared(lambda insert: insert(accounts).on_conflict_do_nothing())
+_ADD_ENTRY: Final = Prepared(lambda insert: insert(entries))
+_FIND_REQUEST: Final = Prepared(
+    lambda _: select(requests.c.object_id, requests.c.fingerprint).where(
+        requests.c.space_id == SPACE,
+        requests.c.operation == bindparam("operation"),
+        requests.c.key == bindparam("key"),
+    )
+)
+_ADD_REQUEST: Final = Prepared(
+    lambda insert: insert(requests).on_conflict_do_nothing().returning(requests.c.space_id)
+)
+
+
+@cache
+def _ids_of(count: int) -> Prepared:
+    """The ids of as many accounts, by name."""
+    names: list[ColumnElement[str]] = [bindparam(f"name_{number}") for number in range(count)]
+    t = accounts.c
+    return Prepared(lambda _: select(t.name, t.id).where(t.space_id == SPACE, t.name.in_(names)))
 
 
 def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: bytes) -> bool:
@@ -25,8 +76,7 @@ def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: byt
         "fingerprint": fingerprint,
         "at": transaction.at,
     }
-    fresh = tx.insert(transactions).values(row).on_conflict_do_nothing()
-    return tx.execute(fresh.returning(transactions.c.space_id)).first() is not None
+    return tx.row(_CLAIM, **row) is not None
 
 
 def find_transaction(tx: Tx, space: SpaceId, key: str) -> tuple[Transaction, bytes] | None:
@@ -69,33 +119,27 @@ def account_ids(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, 
             }
             for account in missing
         ]
-        tx.execute(tx.insert(accounts).on_conflict_do_nothing(), rows)
+        tx.run_all(_ADD_ACCOUNT, rows)
         found |= _find_ids(tx, space, [account.name for account in missing])
     return found
 
 
 def _find_ids(tx: Tx, space: SpaceId, names: Sequence[str]) -> dict[str, str]:
-    t = accounts.c
-    query = select(t.name, t.id).where(t.space_id == space, t.name.in_(names))
-    return {row.name: row.id for row in tx.execute(query)}
+    asked = {f"name_{number}": name for number, name in enumerate(names)}
+    return {row["name"]: row["id"] for row in tx.rows(_ids_of(len(names)), space=space, **asked)}
 
 
 def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tuple[int, int] | None:
     """Move a balance in one statement; return it and its version, or None if it would overflow."""
-    t = accounts.c
-    room = (
-        t.balance_micros <= AMOUNT_MAX - amount
-        if amount > 0
-        else t.balance_micros >= -AMOUNT_MAX - amount
+    row = tx.row(
+        _MOVE,
+        space=space,
+        account_id=account_id,
+        amount=amount,
+        lowest=-AMOUNT_MAX - min(amount, 0),
+        highest=AMOUNT_MAX - max(amount, 0),
     )
-    moved = (
-        update(accounts)
-        .where(t.space_id == space, t.id == account_id, room)
-        .values(balance_micros=t.balance_micros + amount, version=t.version + 1)
-        .returning(t.balance_micros, t.version)
-    )
-    row = tx.execute(moved).one_or_none()
-    return None if row is None else (row.balance_micros, row.version)
+    return None if row is None else (row["balance_micros"], row["version"])
 
 
 def add_entries(
@@ -113,7 +157,7 @@ def add_entries(
         }
         for account_id, entry in made
     ]
-    tx.execute(insert(entries), rows)
+    tx.run_all(_ADD_ENTRY, rows)
 
 
 def find_balance(tx: Tx, space: SpaceId, account: Account) -> int:
@@ -196,12 +240,9 @@ def sum_by_customer(
 def find_request(tx: Tx, space: SpaceId, operation: str, key: str) -> tuple[str, bytes] | None:
     """Return the object that a key made, and the fingerprint; hold the key until the commit."""
     if not tx.is_sqlite:  # on SQLite there is one writer
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-        tx.execute(lock, {"name": f"ledger:{space}:{operation}:{key}"})
-    t = requests.c
-    mine = (t.space_id == space, t.operation == operation, t.key == key)
-    row = tx.execute(select(t.object_id, t.fingerprint).where(*mine)).one_or_none()
-    return None if row is None else (row.object_id, bytes(row.fingerprint))
+        tx.rows(HOLD_NAME, name=f"ledger:{space}:{operation}:{key}")
+    row = tx.row(_FIND_REQUEST, space=space, operation=operation, key=key)
+    return None if row is None else (row["object_id"], bytes(row["fingerprint"]))
 
 
 def add_request(
@@ -223,8 +264,7 @@ def add_request(
         "object_id": object_id,
         "at": at,
     }
-    fresh = tx.insert(requests).values(row).on_conflict_do_nothing()
-    return tx.execute(fresh.returning(requests.c.space_id)).first() is not None
+    return tx.row(_ADD_REQUEST, **row) is not None
 
 
 def list_differences(tx: Tx, space: SpaceId | None) -> list[Difference]:

@@ -5,15 +5,28 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import bindparam, delete, func, select
 
 from tallybook.server.kernel.ids import SpaceId
 
 from .errors import IdempotencyInProgress, IdempotencyKeyReused
+from .prepared import SPACE, Prepared
 from .tables import idempotency_records
 from .tx import Tx
 
 KEPT_FOR: Final = timedelta(days=30)
+_t = idempotency_records.c
+_LOCK: Final = Prepared(
+    lambda _: select(
+        func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)).label("held")
+    )
+)
+_FIND: Final = Prepared(
+    lambda _: select(_t.fingerprint, _t.status, _t.body).where(
+        _t.space_id == SPACE, _t.route == bindparam("route"), _t.key == bindparam("key")
+    )
+)
+_KEEP: Final = Prepared(lambda insert: insert(idempotency_records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +47,15 @@ def find(tx: Tx, space: SpaceId, *, route: str, key: str, print_of: bytes) -> An
     Errors: IdempotencyKeyReused (another body or path); IdempotencyInProgress.
     """
     if not tx.is_sqlite:  # on SQLite there is one writer
-        lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-        if not tx.execute(lock, {"name": f"idempotency:{space}:{route}:{key}"}).scalar():
+        lock = tx.row(_LOCK, name=f"idempotency:{space}:{route}:{key}")
+        if lock is None or not lock["held"]:
             raise IdempotencyInProgress()
-    t = idempotency_records.c
-    mine = (t.space_id == space, t.route == route, t.key == key)
-    row = tx.execute(select(t.fingerprint, t.status, t.body).where(*mine)).one_or_none()
+    row = tx.row(_FIND, space=space, route=route, key=key)
     if row is None:
         return None
-    if bytes(row.fingerprint) != print_of:
+    if bytes(row["fingerprint"]) != print_of:
         raise IdempotencyKeyReused(idempotency_key=key)
-    return Answer(row.status, bytes(row.body))
+    return Answer(row["status"], bytes(row["body"]))
 
 
 def keep(
@@ -59,7 +70,7 @@ def keep(
         "body": answer.body,
         "created_at": at,
     }
-    tx.execute(insert(idempotency_records).values(row))
+    tx.run(_KEEP, row)
 
 
 def forget(tx: Tx, now: datetime) -> int:

@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 
+from .prepared import HOLD_NAME, SPACE, Prepared
 from .tables import outbox, outbox_feed
 from .tx import Tx
 
 KEPT_FOR: Final = timedelta(days=30)
 _FEED: Final = "all spaces"
+_t = outbox.c
+_LAST: Final = Prepared(
+    lambda _: select(func.max(_t.sequence).label("sequence")).where(
+        _t.space_id == SPACE, _t.object_id == bindparam("object_id")
+    )
+)
+_ADD: Final = Prepared(lambda insert: insert(outbox))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,9 @@ def append(
 ) -> str:
     """Announce an event of one object; return the message id. `data` is the payload, as JSON."""
     if not tx.is_sqlite:  # two writers of one object: the second counts on from the first
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-        tx.execute(lock, {"name": f"outbox:{space}:{object_id}"})
-    t = outbox.c
-    last = select(func.max(t.sequence)).where(t.space_id == space, t.object_id == object_id)
-    sequence = (tx.execute(last).scalar() or 0) + 1
+        tx.rows(HOLD_NAME, name=f"outbox:{space}:{object_id}")
+    last = tx.row(_LAST, space=space, object_id=object_id)
+    sequence = ((last and last["sequence"]) or 0) + 1
     message_id = new_id("msg")
     row = {
         "space_id": space,
@@ -55,7 +61,7 @@ def append(
         "data": dict(data),
         "created_at": at,
     }
-    tx.execute(insert(outbox).values(row))
+    tx.run(_ADD, row)
     return message_id
 
 

@@ -238,7 +238,8 @@ class SqliteDatabase:
 
 
 def _translated(error: BaseException) -> BaseException:
-    if isinstance(error, DBAPIError) and type(error.orig).__name__ == "OperationalError":
+    found = error.orig if isinstance(error, DBAPIError) else error  # prepared ones come bare
+    if isinstance(found, driver().OperationalError):
         return _unavailable(error)
     return error
 

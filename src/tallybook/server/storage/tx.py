@@ -5,9 +5,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import MultipleResultsFound
 
 from . import generations
 from .memory import Memory
+from .prepared import Prepared, Values
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -21,6 +23,7 @@ class Tx:
         "_commit",
         "_connect",
         "_connection",
+        "_driver",
         "_generation",
         "_is_write",
         "_memory",
@@ -42,6 +45,7 @@ class Tx:
     ) -> None:
         self._connect = connect
         self._connection: Connection | None = None
+        self._driver: Any = None
         self._memory, self._generation, self._is_write = memory, generation, is_write
         self._commit = commit  # None: nothing is handed over
         self.keeps_memory = False  # set by a write that changes nothing that readers remember
@@ -64,6 +68,28 @@ class Tx:
     ) -> CursorResult[Any]:
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
+
+    def rows(self, statement: Prepared, /, **values: Any) -> list[dict[str, Any]]:
+        """Run a prepared statement; return what it found, by column."""
+        made = statement.on(self.connection, tuple(values))
+        return made.rows(self.driver.execute(made.sql, made.parameters(values)))
+
+    def row(self, statement: Prepared, /, **values: Any) -> dict[str, Any] | None:
+        """Run a prepared statement; return the only row that it finds, or None."""
+        found = self.rows(statement, **values)
+        if len(found) > 1:
+            raise MultipleResultsFound()
+        return found[0] if found else None
+
+    def run(self, statement: Prepared, values: Values) -> int:
+        """Run a prepared statement; return how many rows it touched."""
+        made = statement.on(self.connection, tuple(values))
+        return int(self.driver.execute(made.sql, made.parameters(values)).rowcount)
+
+    def run_all(self, statement: Prepared, rows: Sequence[Values]) -> None:
+        """Run a prepared statement for each of some rows."""
+        made = statement.on(self.connection, tuple(rows[0]))
+        self.driver.cursor().executemany(made.sql, [made.parameters(row) for row in rows])
 
     def remember(self, key: Hashable, load: Callable[[], T]) -> T:
         """Return what `load` reads, from memory where it can.
@@ -123,5 +149,7 @@ class Tx:
 
     @property
     def driver(self) -> Any:
-        """The driver's own connection, for the bulk paths of metering."""
-        return self.connection.connection.driver_connection
+        """The driver's own connection, for prepared statements and the bulk paths of metering."""
+        if self._driver is None:
+            self._driver = self.connection.connection.driver_connection
+        return self._driver

@@ -1,15 +1,39 @@
 """Grants in the database."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, func, insert, select, type_coerce, update
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, to_micro_units
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import SPACE, Prepared
 from tallybook.server.wallets.models import Burn, CreditType, Grant, TransactionType
 from tallybook.server.wallets.tables import grants, wallets
+
+_t = grants.c
+_CREDITS = type_coerce(bindparam("credits"), BigInteger)
+_VALUE = type_coerce(bindparam("value"), BigInteger)
+_TAKE: Final = Prepared(
+    lambda _: (
+        update(grants)
+        .where(_t.space_id == SPACE, _t.id == bindparam("grant_id"))
+        .where(_t.remaining_micros >= _CREDITS, _t.value_micros >= _VALUE)
+        .values(
+            remaining_micros=_t.remaining_micros - _CREDITS, value_micros=_t.value_micros - _VALUE
+        )
+    )
+)
+
+
+@cache
+def _live(count: int) -> Prepared:
+    """The grants of as many wallets that have something left."""
+    mine = _t.wallet_id.in_([bindparam(f"wallet_{number}") for number in range(count)])
+    left = (_t.space_id == SPACE, mine, _t.remaining_micros > 0)
+    return Prepared(lambda _: select(grants).where(*left).order_by(_t.id))
 
 
 def add(tx: Tx, space: SpaceId, grant: Grant) -> None:
@@ -49,18 +73,9 @@ def land(tx: Tx, space: SpaceId, grant_id: str, *, remaining: int, value: int) -
 
 def take(tx: Tx, space: SpaceId, burns: Sequence[Burn]) -> bool:
     """Take from grants, each in one guarded statement; False if one has less than that."""
-    t = grants.c
     for burn in burns:
-        taken = (
-            update(grants)
-            .where(t.space_id == space, t.id == burn.grant_id)
-            .where(t.remaining_micros >= burn.credits_micros, t.value_micros >= burn.value_micros)
-            .values(
-                remaining_micros=t.remaining_micros - burn.credits_micros,
-                value_micros=t.value_micros - burn.value_micros,
-            )
-        )
-        if tx.execute(taken).rowcount != 1:
+        taken = {"credits": burn.credits_micros, "value": burn.value_micros}
+        if tx.run(_TAKE, {"space": space, "grant_id": burn.grant_id, **taken}) != 1:
             return False
     return True
 
@@ -81,10 +96,9 @@ def find_by_transaction(tx: Tx, space: SpaceId, transaction_id: str) -> Grant | 
 
 def list_live(tx: Tx, space: SpaceId, wallet_ids: Collection[str]) -> dict[str, list[Grant]]:
     """Per wallet: the grants that have something left, landed or not."""
-    t = grants.c
-    mine = (t.space_id == space, t.wallet_id.in_(wallet_ids), t.remaining_micros > 0)
     found: dict[str, list[Grant]] = {wallet_id: [] for wallet_id in wallet_ids}
-    for row in tx.execute(select(grants).where(*mine).order_by(t.id)).mappings():
+    asked = {f"wallet_{number}": wallet_id for number, wallet_id in enumerate(found)}
+    for row in tx.rows(_live(len(asked)), space=space, **asked) if asked else ():
         found[row["wallet_id"]].append(_from_row(row))
     return found
 

@@ -1,16 +1,19 @@
 """The statement in the database: lines are added, never changed."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, to_micro_units
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import Prepared
 from tallybook.server.wallets.models import CreditType, Transaction, TransactionType
 from tallybook.server.wallets.tables import transactions
+
+_ADD: Final = Prepared(lambda insert: insert(transactions))
 
 
 def add(tx: Tx, space: SpaceId, line: Transaction, *, position: int) -> None:
@@ -35,7 +38,7 @@ def add(tx: Tx, space: SpaceId, line: Transaction, *, position: int) -> None:
         "metadata": dict(line.metadata),
         "created_at": line.created_at,
     }
-    tx.execute(insert(transactions).values(row))
+    tx.run(_ADD, row)
 
 
 def find(tx: Tx, space: SpaceId, transaction_id: str) -> Transaction | None:

@@ -2,19 +2,58 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import BigInteger, bindparam, func, select, type_coerce, update
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.ledger.rules.postings import AMOUNT_MAX
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 from tallybook.server.wallets.models import Wallet
 from tallybook.server.wallets.tables import grants, transactions, wallets
 
 _SORTS = {"created_at": wallets.c.created_at, "name": wallets.c.name}
 LOWEST: Final = -AMOUNT_MAX  # where a wallet ends that may be negative
+
+_t = wallets.c
+_CREDITS = type_coerce(bindparam("credits"), BigInteger)
+_OVERDRAFT_VALUE = type_coerce(bindparam("overdraft_value"), BigInteger)
+_MOVE: Final = Prepared(
+    lambda _: (
+        update(wallets)
+        .where(_t.space_id == SPACE, _t.id == bindparam("wallet_id"))
+        .where(_t.balance_micros.between(bindparam("lowest"), bindparam("highest")))
+        .values(
+            balance_micros=_t.balance_micros + _CREDITS,
+            overdraft_value_micros=_t.overdraft_value_micros + _OVERDRAFT_VALUE,
+            version=_t.version + 1,
+            updated_at=bindparam("at"),
+        )
+        .returning(*wallets.c)
+    )
+)
+_FIND: Final = Prepared(
+    lambda _: select(wallets).where(_t.space_id == SPACE, _t.id == bindparam("wallet_id"))
+)
+_FIND_DEFAULT: Final = Prepared(
+    lambda _: select(wallets).where(
+        _t.space_id == SPACE,
+        _t.customer_id == bindparam("customer_id"),
+        _t.currency == bindparam("currency"),
+        _t.is_default,
+    )
+)
+
+
+@cache
+def _hold(count: int) -> Prepared:
+    """As many wallets, in the order of their ids, held until the commit."""
+    mine = _t.id.in_([bindparam(f"wallet_{number}") for number in range(count)])
+    query = select(wallets).where(_t.space_id == SPACE, mine)
+    return Prepared(lambda _: query.order_by(_t.id).with_for_update())  # SQLite has one writer
 
 
 def add(tx: Tx, space: SpaceId, wallet: Wallet) -> bool:
@@ -45,51 +84,38 @@ def move_balance(
 
     Without a floor only the ledger's own bounds hold.
     """
-    t = wallets.c
-    lowest = LOWEST if floor_micros is None else floor_micros
-    guard = (
-        t.balance_micros >= lowest - credits_micros
-        if credits_micros < 0
-        else t.balance_micros <= AMOUNT_MAX - credits_micros
+    lowest, highest = LOWEST, AMOUNT_MAX
+    if credits_micros < 0:
+        lowest = (LOWEST if floor_micros is None else floor_micros) - credits_micros
+    else:
+        highest -= credits_micros
+    row = tx.row(
+        _MOVE,
+        space=space,
+        wallet_id=wallet.id,
+        credits=credits_micros,
+        overdraft_value=overdraft_value_micros,
+        lowest=lowest,
+        highest=highest,
+        at=at,
     )
-    moved = (
-        update(wallets)
-        .where(t.space_id == space, t.id == wallet.id, guard)
-        .values(
-            balance_micros=t.balance_micros + credits_micros,
-            overdraft_value_micros=t.overdraft_value_micros + overdraft_value_micros,
-            version=t.version + 1,
-            updated_at=at,
-        )
-        .returning(*wallets.c)
-    )
-    row = tx.execute(moved).mappings().one_or_none()
     return None if row is None else from_row(row)
 
 
 def find(tx: Tx, space: SpaceId, wallet_id: str) -> Wallet | None:
-    t = wallets.c
-    query = select(wallets).where(t.space_id == space, t.id == wallet_id)
-    row = tx.execute(query).mappings().one_or_none()
+    row = tx.row(_FIND, space=space, wallet_id=wallet_id)
     return None if row is None else from_row(row)
 
 
 def lock(tx: Tx, space: SpaceId, wallet_ids: Collection[str]) -> dict[str, Wallet]:
     """Return the wallets, held until the commit; taken in the order of their ids."""
-    t = wallets.c
-    query = select(wallets).where(t.space_id == space, t.id.in_(wallet_ids)).order_by(t.id)
-    rows = tx.execute(_held(tx, query)).mappings()
+    asked = {f"wallet_{number}": one for number, one in enumerate(sorted(set(wallet_ids)))}
+    rows = tx.rows(_hold(len(asked)), space=space, **asked) if asked else ()
     return {row["id"]: from_row(row) for row in rows}
 
 
-def _held(tx: Tx, query: Select[Any]) -> Select[Any]:
-    return query if tx.is_sqlite else query.with_for_update()  # on SQLite there is one writer
-
-
 def find_default(tx: Tx, space: SpaceId, customer_id: str, currency: str) -> Wallet | None:
-    t = wallets.c
-    mine = (t.space_id == space, t.customer_id == customer_id, t.currency == currency)
-    row = tx.execute(select(wallets).where(*mine, t.is_default)).mappings().one_or_none()
+    row = tx.row(_FIND_DEFAULT, space=space, customer_id=customer_id, currency=currency)
     return None if row is None else from_row(row)
 
 
