@@ -10,6 +10,7 @@ from tallybook.server.customers.errors import CustomerInUse, CustomerNotFound
 from tallybook.server.invoicing import views
 from tallybook.server.invoicing.errors import IllegalInvoiceTransition, InvoiceNotFound
 from tallybook.server.storage import Tx
+from tallybook.server.subscriptions.errors import ContractNotFound
 from tallybook.server.wallets.errors import InsufficientWalletBalance
 from tallybook.wire import invoices as wire
 
@@ -25,11 +26,14 @@ router = APIRouter(tags=["billing"], route_class=StrictRoute)
 @router.post(
     "/invoices/preview",
     response_model=wire.InvoicePreview,
-    responses=responses(CustomerNotFound),
+    responses=responses(CustomerNotFound, ContractNotFound),
     operation_id="invoices.preview",
 )
 def preview_invoice(body: wire.InvoicePreviewCreate, read: Read) -> Response:
-    """Work out what a customer owes and was not invoiced; nothing is written."""
+    """Work out what a customer owes and was not invoiced; nothing is written.
+
+    Of a contract in draft it is the first invoice that its activation brings.
+    """
 
     def work(tx: Tx) -> wire.InvoicePreview:
         customer = customers.resolve(
@@ -38,7 +42,7 @@ def preview_invoice(body: wire.InvoicePreviewCreate, read: Read) -> Response:
             customer_id=body.customer_id,
             customer_external_id=body.customer_external_id,
         )
-        found = preview(tx, read.where, customer, contract_id=body.contract_id)
+        found = preview(tx, read.where, customer, contract_id=body.contract_id, at=read.now)
         return views.preview(
             found.figures,
             currency=found.currency,

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Space
+from tallybook.server.invoicing.errors import NotTheCustomers
 from tallybook.server.invoicing.models import Figures, NewLine
 from tallybook.server.invoicing.rules.totals import work_out
+from tallybook.server.kernel.errors import FieldError
 from tallybook.server.kernel.ids import new_id
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
-from tallybook.server.subscriptions.models import Period, Subscription
+from tallybook.server.subscriptions.models import Period, Status, Subscription
 
 from .cycle import adjustments, never_negative, taxes_of, terms_of
 from .errors import SeveralCurrencies
-from .rules.lines import usage_lines
+from .rules.lines import opening_lines, usage_lines
+
+_ANOTHERS: Final = FieldError("/contract_id", "invalid", "belongs to another customer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +33,35 @@ class Preview:
     period_end: datetime | None
 
 
-def preview(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None = None) -> Preview:
-    """Return what is owed for usage so far, as if no more came before the period ends.
+def preview(
+    tx: Tx, space: Space, customer: Customer, *, contract_id: str | None = None, at: datetime
+) -> Preview:
+    """Return what is owed and not invoiced, as if no more usage came before the period ends.
 
-    Errors: SeveralCurrencies; UncoveredQuantity; ContractNotFound.
+    Of a contract in draft it is the first invoice that its activation brings.
+    Errors: SeveralCurrencies; UncoveredQuantity; ContractNotFound; NotTheCustomers; for a draft
+        those of its activation.
+    """
+    if contract_id is not None:
+        contract = subscriptions.get_contract(tx, space.id, contract_id).contract
+        if contract.customer_id != customer.id:
+            raise NotTheCustomers(what="contract", errors=[_ANOTHERS])
+        draft = subscriptions.get(tx, space.id, contract.subscription_id)
+        if draft.status is Status.DRAFT:
+            return _of_draft(tx, space, customer, draft, at)
+    return owed(tx, space, customer, contract_id=contract_id)
+
+
+def owed(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None = None) -> Preview:
+    """Return what is owed of subscriptions that run.
+
+    Errors: SeveralCurrencies; UncoveredQuantity.
     """
     subs = [
         sub
         for sub in subscriptions.list_for_customer(tx, space.id, customer.id, only_live=True)
         if contract_id in (None, sub.contract_id) and sub.current_period is not None
     ]
-    if contract_id is not None and not subs:
-        subscriptions.get_contract(tx, space.id, contract_id)
     currencies = sorted({sub.currency for sub in subs})
     if len(currencies) > 1:
         raise SeveralCurrencies(currencies=", ".join(currencies))
@@ -58,6 +80,21 @@ def preview(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None
         min((period.start for period in periods), default=None),
         max((period.end for period in periods), default=None),
     )
+
+
+def _of_draft(
+    tx: Tx, space: Space, customer: Customer, draft: Subscription, at: datetime
+) -> Preview:
+    opening = subscriptions.draft_opening(tx, space, draft, at=at)
+    lines: list[NewLine] = []
+    if opening is not None:
+        sub, period = opening
+        terms = terms_of(tx, space, sub, period)
+        lines = opening_lines(sub, period, terms, is_first=True, zone=space.zone)
+    rounding = space.settings.tax_rounding
+    figures = work_out(_with_ids(lines), taxes_of(customer), draft.currency, rounding=rounding)
+    span = (None, None) if opening is None else (opening[1].start, opening[1].end)
+    return Preview(draft.currency, figures, *span)
 
 
 def _lines(tx: Tx, space: Space, sub: Subscription, period: Period) -> list[NewLine]:

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Final, Literal
 
-from tallybook.server.billing.preview import preview
+from tallybook.server.billing.preview import owed
 from tallybook.server.catalog import service as catalog
 from tallybook.server.catalog.models import AgentAction
 from tallybook.server.costs import lookup as costs
@@ -160,12 +160,12 @@ def _unbilled(tx: Tx, space: Space) -> Iterator[tuple[str, Line, str, datetime]]
             for sub in found.facts.values():
                 customer = customers.get(tx, space.id, sub.customer_id)
                 try:
-                    owed = preview(tx, space, customer, contract_id=sub.contract_id)
+                    now = owed(tx, space, customer, contract_id=sub.contract_id)
                 except Refusal:  # a price that does not cover the usage: its invoice will be held
                     continue
-                at = owed.period_start or sub.created_at
-                for line in owed.figures.lines:
-                    yield sub.customer_id, line, owed.currency, at
+                at = now.period_start or sub.created_at
+                for line in now.figures.lines:
+                    yield sub.customer_id, line, now.currency, at
             if found.rows.last is None:
                 break
             page = PageRequest(limit=_PAGE, order="asc", after=found.rows.last)

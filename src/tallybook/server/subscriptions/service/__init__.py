@@ -9,7 +9,7 @@ from .contracts import (
     list_contracts,
     list_versions,
 )
-from .create import create
+from .create import create, draft_opening
 from .lifecycle import (
     announce_blocked,
     announce_trial_ending,
@@ -54,6 +54,7 @@ __all__ = [
     "close_period",
     "counter_versions",
     "create",
+    "draft_opening",
     "get",
     "get_agreement",
     "get_contract",

@@ -24,11 +24,13 @@ from tallybook.server.subscriptions.models import (
     VersionReason,
 )
 from tallybook.server.subscriptions.rules.first_period import FirstPeriod, begin, first_period
+from tallybook.server.subscriptions.rules.next_period import next_period
 from tallybook.server.subscriptions.store import contracts as contract_store
 from tallybook.server.subscriptions.store import periods as period_store
 from tallybook.server.subscriptions.store import subscriptions as store
 
 from .announce import announce
+from .contracts import get_version
 from .lookups import require_free
 from .signing import sign, version_of
 
@@ -101,7 +103,48 @@ def plan_start(
 
 def open_first(tx: Tx, space: SpaceId, sub: Subscription, first: FirstPeriod) -> Period:
     """Write period 0 of a subscription that has begun, or will."""
-    period = Period(
+    period = _period_of(sub, first, identity.get_space(tx, space))
+    period_store.add(tx, space, period)
+    contract_store.set_effective(tx, space, sub.contract_id, sub.contract_version, first.start)
+    return period
+
+
+def draft_opening(
+    tx: Tx, where: Space, draft: Subscription, *, at: datetime
+) -> tuple[Subscription, Period] | None:
+    """Return a draft as its activation would begin it, and the first period that is paid for.
+
+    Nothing is written. None: its trial lasts to the end of the contract.
+    Errors: those of `plan_start`.
+    """
+    terms = get_version(tx, where.id, draft.contract_id, draft.contract_version).terms
+    first = plan_start(tx, where, draft, terms, draft.opening, at=at)
+    sub = begin(draft, first, at=at)
+    period = _period_of(sub, first, where)
+    if not first.is_trial:
+        return sub, period
+    following = next_period(
+        anchor=first.anchor,
+        billing_period=terms.billing_period,
+        previous_end=first.end,
+        end_date=sub.end_date,
+        zone=where.zone,
+    )
+    if following is None:
+        return None
+    return sub, replace(
+        period,
+        number=1,
+        start=following.start,
+        end=following.end,
+        cycle_start=following.cycle.start,
+        cycle_end=following.cycle.end,
+        is_trial=False,
+    )
+
+
+def _period_of(sub: Subscription, first: FirstPeriod, where: Space) -> Period:
+    return Period(
         subscription_id=sub.id,
         number=0,
         start=first.start,
@@ -111,11 +154,8 @@ def open_first(tx: Tx, space: SpaceId, sub: Subscription, first: FirstPeriod) ->
         is_trial=first.is_trial,
         contract_version=sub.contract_version,
         is_closed=False,
-        day_zone=identity.get_space(tx, space).day_zone,
+        day_zone=where.day_zone,
     )
-    period_store.add(tx, space, period)
-    contract_store.set_effective(tx, space, sub.contract_id, sub.contract_version, first.start)
-    return period
 
 
 def announce_start(tx: Tx, space: SpaceId, sub: Subscription, *, at: datetime) -> None:
