@@ -6,11 +6,26 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Column, Select, bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import ZERO, plain
+from tallybook.server.kernel.money import EXACT, ZERO, plain
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import Event, EventStatus, Owner
 from tallybook.server.metering.tables.events import events
@@ -21,6 +36,7 @@ from .inserts import pack, pack_owner, to_columns
 
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
+_SHORT_CHARS_MAX: Final = 11  # of a whole number that SQLite adds itself
 _REWRITTEN: Final = (
     "owner", "status", "over_limit", "meter", "subscription", "period", "agent", "value",
     "member", "customer_external_id", "meter_ref", "agent_ref", "reason",
@@ -293,20 +309,18 @@ def sum_by_meter(
     """Return (meter id, group, events, sum of values) of a span, added up by the database."""
     t = events.c
     groups = [t.meter, *(t.agent for name in by if name == "agent")]
-    exact_sum = func.decimal_sum(t.value) if tx.is_sqlite else func.sum(t.value)
     base = _usage(
         space, customer_id, start=span.start, end=span.end, meter_id=meter_id, agent_id=None
     )
     rows = base.where(t.status == EventStatus.ACCEPTED.value).with_only_columns(
-        *groups, func.count().label("events"), exact_sum.label("total")
+        *groups, func.count().label("events"), *_exact_sums(tx)
     )
     made = []
     for row in tx.execute(rows.group_by(*groups)).mappings():
         meter = _unpack("mtr", row["meter"])
         assert meter is not None
         group = {"agent": _unpack("agt", row["agent"])} if "agent" in by else {}
-        total = ZERO if row["total"] is None else Decimal(str(row["total"]))
-        made.append((meter, group, row["events"], Decimal(plain(total))))
+        made.append((meter, group, row["events"], _total(row)))
     return made
 
 
@@ -315,9 +329,8 @@ def sum_of_space(
 ) -> dict[str, Decimal]:
     """Return the sum of values of each of these meters in a span, of all customers."""
     t = events.c
-    exact_sum = func.decimal_sum(t.value) if tx.is_sqlite else func.sum(t.value)
     query = (
-        select(t.meter, exact_sum.label("total"))
+        select(t.meter, *_exact_sums(tx))
         .where(
             t.space_id == space,
             t.status == EventStatus.ACCEPTED.value,
@@ -331,8 +344,28 @@ def sum_of_space(
     for row in tx.execute(query).mappings():
         meter = _unpack("mtr", row["meter"])
         assert meter is not None
-        found[meter] = ZERO if row["total"] is None else Decimal(plain(Decimal(str(row["total"]))))
+        found[meter] = _total(row)
     return found
+
+
+def _exact_sums(tx: Tx) -> tuple[ColumnElement[Any], ...]:
+    """Return columns whose sum, by `_total`, is the exact sum of the values.
+
+    On SQLite short whole numbers, which most are, are added as 64-bit integers, and what is left
+    by Python. A sum of those could overflow only after 90 million events.
+    """
+    value = events.c.value
+    if not tx.is_sqlite:
+        return (func.sum(value).label("total"),)
+    is_short = and_(func.length(value) <= _SHORT_CHARS_MAX, func.instr(value, ".") == 0)
+    whole = func.sum(cast(value, BigInteger)).filter(is_short)
+    rest = func.decimal_sum(value).filter(not_(is_short))
+    return rest.label("total"), whole.label("whole")
+
+
+def _total(row: Mapping[Any, Any]) -> Decimal:
+    total = ZERO if row["total"] is None else Decimal(str(row["total"]))
+    return Decimal(plain(EXACT.add(total, row.get("whole") or 0)))
 
 
 def from_row(row: Mapping[Any, Any]) -> Event:
