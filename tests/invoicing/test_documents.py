@@ -182,6 +182,26 @@ def test_it_is_made_in_either_direction(locale: str) -> None:
     assert ARABIC in to_html(shown)
 
 
+def test_the_longest_figures_are_written_whole() -> None:
+    most = Decimal("123456789012345678.123456789012")
+    lines = (line(quantity=most, unit_price=Decimal("0.000000000001")),)
+    shown = content(invoice(lines=lines))
+    figures = ["123,456,789,012,345,678.123456789012", "$0.000000000001", "$14.81"]
+    assert shown["lines"][0]["figures"] == figures
+    assert pages(shown) == 1
+
+
+def test_one_word_of_a_whole_text_goes_over_pages() -> None:
+    assert pages(content(invoice(lines=(line(description="x" * 10_000),)))) > 1
+
+
+@pytest.mark.parametrize("name", ["株式会社", "บริษัท", "हिन्दी", "🐘"])
+def test_a_script_that_our_fonts_lack_is_no_error(name: str) -> None:
+    shown = content(buyer=Party(name, name))
+    assert to_pdf(shown).startswith(b"%PDF-")
+    assert name in to_html(shown)
+
+
 def test_nothing_in_it_is_markup() -> None:
     shown = content(
         invoice(lines=(line(description=HOSTILE),), notes=HOSTILE), buyer=Party(HOSTILE, HOSTILE)

@@ -2,15 +2,15 @@
 
 import re
 from datetime import date
-from decimal import Decimal
-from typing import Final
+from decimal import Decimal, localcontext
+from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import NumberPattern, parse_pattern
 
 from .errors import InvalidInput
-from .money import minor_units, quantize_money
+from .money import EXACT, minor_units, quantize_money
 
 PLACES_MAX: Final = 12  # of unit prices and quantities
 DEFAULT_LOCALE: Final = "en"
@@ -55,13 +55,13 @@ def write_price(price: Decimal, currency: str, locale: Locale) -> str:
 def write_number(number: Decimal, locale: Locale) -> str:
     """Return a number with all its places, none rounded away."""
     pattern = _with_places(locale.decimal_formats[None], (0, PLACES_MAX))
-    return str(pattern.apply(number, locale, numbering_system=_LATIN))
+    return _apply(pattern, number, locale)
 
 
 def write_percent(share: Decimal, locale: Locale) -> str:
     """Return a share as a percentage: 0.075 is 7.5 %."""
     pattern = _with_places(locale.percent_formats[None], (0, PLACES_MAX))
-    return str(pattern.apply(share, locale, numbering_system=_LATIN))
+    return _apply(pattern, share, locale)
 
 
 def is_country(code: str) -> bool:
@@ -84,10 +84,14 @@ def write_short_day(day: date, locale: Locale) -> str:
 
 def _with_currency(amount: Decimal, currency: str, locale: Locale, places: tuple[int, int]) -> str:
     pattern = _with_places(locale.currency_formats["standard"], places)
-    written = pattern.apply(
-        amount, locale, currency=currency, currency_digits=False, numbering_system=_LATIN
-    )
-    return _CODE_BESIDE_DIGIT.sub("\u00a0", str(written))
+    written = _apply(pattern, amount, locale, currency=currency, currency_digits=False)
+    return _CODE_BESIDE_DIGIT.sub("\u00a0", written)
+
+
+def _apply(pattern: NumberPattern, number: Decimal, locale: Locale, **more: Any) -> str:
+    """Write a number; the library counts in the context at hand, whose 28 digits are too few."""
+    with localcontext(EXACT):
+        return str(pattern.apply(number, locale, numbering_system=_LATIN, **more))
 
 
 def _with_places(pattern: NumberPattern, places: tuple[int, int]) -> NumberPattern:
