@@ -1,6 +1,6 @@
 """`python -m bench`: what the server does, beside the limits measured in the same run.
 
-    python -m bench [sqlite] [postgres] [access] [webhooks] [wallets] [invoices]
+    python -m bench [sqlite] [postgres] [aged] [access] [webhooks] [wallets] [invoices]
         [--scale PERCENT] [--full] [--json]
 
 Ratios matter, figures are this machine's: the load generator runs on it, too. Every answer counted
@@ -126,6 +126,31 @@ def on_postgres(scale: float) -> Iterator[Row]:
         )
 
 
+def aged(scale: float) -> Iterator[Row]:
+    """The rate after 20 million events, beside the rate of the first million; two kinds of keys."""
+    part = int(1_000_000 * scale)
+    for keys in ("time-ordered", "random"):
+        with serving() as server:
+            first = last = _fill(server, part, random_keys=keys == "random")
+            for number in range(2, 22):
+                _say(f"aged: {keys} keys, {number * part:,} events")
+                last = _fill(server, part, random_keys=keys == "random")
+            yield _row(
+                f"sqlite, after {20 * part:,}, {keys}",
+                last,
+                beside=f"the first {part:,}",
+                limit=first.rate,
+                must=0.8,
+            )
+
+
+def _fill(server: Server, count: int, *, random_keys: bool) -> Load:
+    bodies = make_bodies(list(make_events(count, random_keys=random_keys)), 1000)
+    load = send(server.url, server.key, bodies, events=count)
+    assert load.accepted == count, load
+    return load
+
+
 def _one(admin: Any, query: str) -> int:
     return int(admin.execute(query).fetchone()[0])
 
@@ -133,12 +158,17 @@ def _one(admin: Any, query: str) -> int:
 ROWS: Final[Mapping[str, Callable[[float], Iterator[Row]]]] = {
     "sqlite": sqlite,
     "postgres": on_postgres,
+    "aged": aged,
     "access": checks,
     "webhooks": webhooks,
     "wallets": debits,
     "invoices": invoice_run,
 }
-PARTS: Final = {"wallets": 0.1, "invoices": 0.02}  # of the full size, unless that is asked for
+PARTS: Final = {
+    "aged": 0.02,
+    "wallets": 0.1,
+    "invoices": 0.02,
+}  # of the full size, unless that is asked for
 
 
 def main() -> int:
@@ -148,7 +178,9 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)} [all]")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--scale", type=int, default=100, help="percent of the usual number")
-    parser.add_argument("--full", action="store_true", help="10,000 wallets and subscriptions")
+    parser.add_argument(
+        "--full", action="store_true", help="20 million events, 10,000 wallets and subscriptions"
+    )
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in ROWS]:
         parser.error(f"there is no row {unknown[0]}: choose from {', '.join(ROWS)}")

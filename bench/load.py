@@ -35,7 +35,7 @@ def uuid7_text(sequence: int) -> str:
     return str(uuid.UUID(int=value))
 
 
-def make_events(count: int) -> Iterator[dict[str, str]]:
+def make_events(count: int, *, random_keys: bool = False) -> Iterator[dict[str, str]]:
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     for number in range(count):
         yield {
@@ -43,7 +43,7 @@ def make_events(count: int) -> Iterator[dict[str, str]]:
             "meter": METER,
             "quantity": str(number % 1000),
             "timestamp": f"{now}.{number % 1_000_000:06d}Z",
-            "idempotency_key": uuid7_text(number),
+            "idempotency_key": str(uuid.uuid4()) if random_keys else uuid7_text(number),
         }
 
 
