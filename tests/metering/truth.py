@@ -27,7 +27,6 @@ METERS: Final[dict[str, tuple[str, str | None]]] = {  # aggregation, window of t
     "answers": ("count", "day"),  # what the agent does
     "free": ("sum", None),  # no plan has it
 }
-SHARED: Final = "daily"  # two plans price it
 Place = tuple[str, str, str, datetime]
 Figures = tuple[int, Decimal, Decimal | None, Decimal | None, Decimal | None, int]
 
