@@ -276,6 +276,7 @@ def test_immediate_raises_what_failed_and_retries_the_same(form: Blocking) -> No
     with pytest.raises(APIStatusError):
         form.do(client.track_immediate(**USE))
     assert taker.events[0] == taker.events[1]
+    assert "timestamp" not in taker.events[0], "the server says when it was, on a test clock too"
     told = form.do(client.track_immediate(**USE, max_retries=0, timeout=3.0))
     assert (told.accepted, told.results[0].status) == (1, "accepted")
 

@@ -145,7 +145,13 @@ class Engine(ABC):
 
     def write_one(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the body that sends one event alone. Errors: TypeError, ValueError."""
-        written = self.write(given)
+        written = write_event(
+            given,
+            registered=self.registered,
+            redact=self.client.options.redact,
+            make_key=self.options.make_key,
+            now=None,
+        )
         return None if written is None else {"events": [json.loads(written[1])]}
 
     def register(self, attributes: Mapping[str, Any]) -> None:

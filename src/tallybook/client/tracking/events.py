@@ -75,11 +75,12 @@ def write_event(
     registered: Mapping[str, Any] = {},
     redact: Redact | None = None,
     make_key: Callable[[], str] = new_key,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] | None = lambda: datetime.now(UTC),
 ) -> tuple[str, bytes] | None:
     """Return the key and the JSON of an event; None where `redact` takes it out.
 
     What is stamped here (key, time, registered attributes) stays, however often it is sent.
+    Without `now` the server says when it was.
     Errors: TypeError, ValueError (OversizeEvent among them).
     """
     if unknown := sorted(given.keys() - FIELDS):
@@ -89,7 +90,9 @@ def write_event(
         rest.pop("customer_id", None), rest.pop("customer_external_id", None)
     )
     key = rest.pop("idempotency_key", None) or make_key()
-    fields |= {"quantity": decimal(rest.pop("quantity", 1)), "timestamp": now(), **rest}
+    fields |= {"quantity": decimal(rest.pop("quantity", 1)), **rest}
+    if now is not None and "timestamp" not in rest:
+        fields["timestamp"] = now()
     if attributes := {**registered, **rest.get("attributes", {})}:
         fields["attributes"] = attributes
     body = encode_body({**fields, "idempotency_key": key})
