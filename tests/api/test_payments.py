@@ -161,3 +161,13 @@ def test_another_projects_payment_is_not_there(
     body = {"customer_id": customer, "amount": "1"}
     answer = api.post("/payments", json=body, headers=headers)
     assert answer.json()["code"] == "customer_not_found"
+
+
+def test_a_refusal_points_at_its_field(api: TestClient, customer: str) -> None:
+    made = post(api, "/payments", "a", customer_id=customer, amount="5", status="completed")
+    refused = post(api, f"/payments/{made.json()['id']}/refunds", "b", amount="6")
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (422, "refund_exceeds_payment")
+    (error,) = problem["errors"]
+    assert (error["pointer"], error["code"]) == ("/amount", "refund_exceeds_payment")
+    assert error["detail"] == problem["detail"]

@@ -34,3 +34,4 @@ class FeatureNotMetered(InvalidInput):
     """No count or sum meter measures {feature}, so there is nothing to {purpose}."""
 
     code = "feature_not_metered"
+    field = "/feature"

@@ -13,6 +13,7 @@ class CostMeterExpected(InvalidInput):
     """{meter} is not a cost meter."""
 
     code = "cost_meter_expected"
+    field = "/meter"
 
 
 class PricesOverlap(Conflict):

@@ -55,6 +55,7 @@ class UnknownTimezone(InvalidInput):
     """{timezone} is not a time zone of the IANA database."""
 
     code = "unknown_timezone"
+    field = "/timezone"
 
 
 class ClockGoesForward(Conflict):

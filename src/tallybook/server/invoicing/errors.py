@@ -79,6 +79,7 @@ class LumpTooSmall(InvalidInput):
     """The item is more than what is left to itemize: {left} {currency}."""
 
     code = "amount_mismatch"
+    field = "/total"
 
 
 class DiscountTooLarge(InvalidInput):
@@ -91,6 +92,7 @@ class TaxGivenTwice(InvalidInput):
     """Give tax_rate or taxes, not both; and each tax of one name and rate once."""
 
     code = "validation_failed"
+    field = "/taxes"
 
 
 class TaxableTooLarge(InvalidInput):
@@ -145,6 +147,7 @@ class CreditExceedsInvoice(InvalidInput):
     """Of this invoice only {creditable} {currency} (net of tax) can be credited."""
 
     code = "credit_exceeds_invoice"
+    field = "/amount"
 
 
 class CreditNotPaidFor(InvalidInput):
@@ -157,9 +160,11 @@ class NotAnAmount(InvalidInput):
     """A payment is more than zero."""
 
     code = "validation_failed"
+    field = "/amount"
 
 
 class MoreThanDue(InvalidInput):
     """Only {amount_due} {currency} of this invoice are due."""
 
     code = "amount_exceeds_due"
+    field = "/amount"

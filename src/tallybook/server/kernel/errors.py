@@ -38,10 +38,13 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"  # public and permanent: never renamed, never reused
     retryable: ClassVar[bool] = False
+    field: ClassVar[str | None] = None  # the pointer of what is wrong, where it is always the same
 
     def __init__(self, *, errors: Sequence[FieldError] = (), **details: Any) -> None:
-        self.errors = tuple(errors)
         self.details = details
+        self.errors = tuple(errors)
+        if not self.errors and self.field is not None:
+            self.errors = (FieldError(self.field, self.code, self.message),)
         super().__init__(self.message)
 
     @property

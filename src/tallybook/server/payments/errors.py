@@ -43,18 +43,21 @@ class RefundExceedsPayment(InvalidInput):
     """Only {refundable} {currency} of this payment can be refunded."""
 
     code = "refund_exceeds_payment"
+    field = "/amount"
 
 
 class NotAnAmount(InvalidInput):
     """A payment is more than zero."""
 
     code = "validation_failed"
+    field = "/amount"
 
 
 class MethodFixed(InvalidInput):
     """Whether a payment is made from a wallet cannot be changed."""
 
     code = "validation_failed"
+    field = "/payment_method"
 
 
 class PaymentAtProvider(Conflict):
@@ -73,6 +76,7 @@ class PaymentAccountMissing(InvalidInput):
     """The customer has no payment account at {provider}."""
 
     code = "payment_account_missing"
+    field = "/provider"
 
 
 class NotChargeable(InvalidInput):

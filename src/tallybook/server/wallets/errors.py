@@ -25,6 +25,7 @@ class CreditTypeRefused(InvalidInput):
     """Purchased credit is what somebody pays for: top the wallet up."""
 
     code = "credit_type_refused"
+    field = "/credit_type"
 
 
 class NotACreditAmount(InvalidInput):
@@ -37,36 +38,42 @@ class NoCredits(InvalidInput):
     """This amount is less than the smallest part of a credit."""
 
     code = "amount_too_small"
+    field = "/amount"
 
 
 class GrantNeverAlive(InvalidInput):
     """A grant expires after it becomes effective, and after now."""
 
     code = "grant_never_alive"
+    field = "/expires_at"
 
 
 class RateInvalid(InvalidInput):
     """A conversion rate is more than zero and has at most six decimal places."""
 
     code = "conversion_rate_invalid"
+    field = "/conversion_rate"
 
 
 class RechargeInvalid(InvalidInput):
     """Auto-recharge needs a threshold of zero or more and an amount of more than zero."""
 
     code = "auto_recharge_invalid"
+    field = "/auto_recharge_enabled"
 
 
 class WalletCurrencyMismatch(InvalidInput):
     """The wallet is kept in {wallet_currency}, not in {currency}."""
 
     code = "currency_mismatch"
+    field = "/wallet_id"
 
 
 class WalletPaymentNeedsInvoice(InvalidInput):
     """A payment from a wallet pays an invoice: give its invoice_id."""
 
     code = "invoice_required"
+    field = "/invoice_id"
 
 
 class KeySpent(Broken):

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tallybook.server.kernel.errors import FieldError
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.kernel.money import ZERO, require_minor_units
 from tallybook.server.ledger import service as ledger
@@ -147,9 +146,7 @@ def grant_credit(
     if before is not None:
         return before
     if credit_type is CreditType.PURCHASED:
-        raise CreditTypeRefused(
-            errors=[FieldError("/credit_type", "invalid", "must not be purchased")]
-        )
+        raise CreditTypeRefused()
     starts_at = effective_at or at
     lives.check_life(effective_at=starts_at, expires_at=expires_at, at=at)
     held = holding.hold(tx, space, wallet_id, at)
