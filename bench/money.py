@@ -153,7 +153,7 @@ def _subscribe(server: Server, client: Tallybook) -> None:
             plan.id, meter=f"m{number}", pricing_model="per_unit", unit_price="0.01"
         )
     made = client.customers.create(name="Seed", external_id=SEED)
-    client.subscriptions.create(customer_id=made.id, plan="pro")
+    client.subscriptions.create(customer_id=made.id, plan="pro", payment_terms=60)
     for number in range(1, LINES):
         _use(server, f"m{number}")
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import NoResultFound
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 from .models import ApiKey, Caller, Mode, Project, Scope, Settings, Space
 from .rules import settings
@@ -24,6 +26,9 @@ _SPACE_COLUMNS = (
     projects.c.timezone,
     projects.c.default_currency,
     projects.c.settings,
+)
+_GET_SPACE: Final = Prepared(
+    lambda _: select(*_SPACE_COLUMNS).join(projects).where(spaces.c.id == SPACE)
 )
 
 
@@ -77,8 +82,10 @@ def find_space(tx: Tx, project_id: str, mode: Mode) -> Space | None:
 
 
 def get_space(tx: Tx, space: SpaceId) -> Space:
-    query = select(*_SPACE_COLUMNS).join(projects).where(spaces.c.id == space)
-    return _space(tx.execute(query).mappings().one())
+    row = tx.row(_GET_SPACE, space=space)
+    if row is None:
+        raise NoResultFound()
+    return _space(row)
 
 
 def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:

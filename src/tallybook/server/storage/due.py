@@ -5,17 +5,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import SpaceId
 
 from .errors import LeaseLost
+from .prepared import SPACE, Prepared
 from .tables import due_work
 from .tx import Tx
 
 LEASE: Final = timedelta(seconds=60)
 TRIES_MAX: Final = 8  # then it is parked, shown by `doctor`, and no longer in the others' way
+
+_t = due_work.c
+_SCHEDULE: Final = Prepared(
+    lambda insert: insert(due_work).on_conflict_do_update(
+        index_elements=[_t.space_id, _t.kind, _t.subject_id],
+        set_={
+            "due_at": insert(due_work).excluded.due_at,
+            "lease_until": None,
+            "fence": _t.fence + 1,
+            "attempts": 0,
+            "last_error": None,
+            "parked": 0,
+        },
+    )
+)
+_CANCEL: Final = Prepared(
+    lambda _: delete(due_work).where(
+        _t.space_id == SPACE, _t.kind == bindparam("kind"), _t.subject_id == bindparam("subject_id")
+    )
+)
+_FINISH: Final = Prepared(
+    lambda _: delete(due_work).where(
+        _t.space_id == SPACE,
+        _t.kind == bindparam("kind"),
+        _t.subject_id == bindparam("subject_id"),
+        _t.fence == bindparam("fence"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +72,11 @@ def schedule(tx: Tx, space: SpaceId, *, kind: str, subject_id: str, due_at: date
         "last_error": None,
         "parked": 0,
     }
-    insert = tx.insert(due_work)
-    changes = {
-        "due_at": due_at,
-        "lease_until": None,
-        "fence": due_work.c.fence + 1,
-        "attempts": 0,
-        "last_error": None,
-        "parked": 0,
-    }
-    key = [due_work.c.space_id, due_work.c.kind, due_work.c.subject_id]
-    tx.execute(insert.values(row).on_conflict_do_update(index_elements=key, set_=changes))
+    tx.run(_SCHEDULE, row)
 
 
 def cancel(tx: Tx, space: SpaceId, *, kind: str, subject_id: str) -> None:
-    t = due_work.c
-    mine = (t.space_id == space, t.kind == kind, t.subject_id == subject_id)
-    tx.execute(delete(due_work).where(*mine))
+    tx.run(_CANCEL, {"space": space, "kind": kind, "subject_id": subject_id})
 
 
 def claim(
@@ -124,7 +141,8 @@ def finish(tx: Tx, work: Due) -> None:
 
     Errors: LeaseLost (somebody else holds it by now): the whole transaction must go.
     """
-    if tx.execute(delete(due_work).where(*_held(work))).rowcount != 1:
+    mine = {"space": work.space, "kind": work.kind, "subject_id": work.subject_id}
+    if tx.run(_FINISH, {**mine, "fence": work.fence}) != 1:
         raise LeaseLost(kind=work.kind, subject_id=work.subject_id)
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
 
 from tallybook.server.identity.models import TaxRounding
 from tallybook.server.invoicing.models import (
@@ -33,6 +33,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 _SORTS = {
     "created_at": invoices.c.created_at,
@@ -56,12 +57,57 @@ _PARTS: Final = {"lines", "taxes"}
 _INVOICE_FIELDS: Final = {field.name for field in fields(Invoice)} - set(_INVOICE_MONEY) - _PARTS
 _LINE_FIELDS: Final = {field.name for field in fields(LineFacts)} | {"id", "sort_order"}
 
+_i = invoices.c
+_ADD: Final = Prepared(
+    lambda insert: insert(invoices).on_conflict_do_nothing().returning(invoices.c.id)
+)
+_ADD_LINE: Final = Prepared(lambda insert: insert(invoice_lines))
+_ADD_TAX: Final = Prepared(lambda insert: insert(invoice_taxes))
+_SAVE: Final = Prepared(
+    lambda _: update(invoices).where(
+        _i.space_id == SPACE,
+        _i.id == bindparam("invoice_id"),
+        _i.version == bindparam("expected_version"),
+    )
+)
+_FIND: Final = Prepared(
+    lambda _: select(invoices).where(_i.space_id == SPACE, _i.id == bindparam("invoice_id"))
+)
+_HOLD: Final = Prepared(
+    lambda _: (
+        select(invoices)
+        .where(_i.space_id == SPACE, _i.id == bindparam("invoice_id"))
+        .with_for_update()
+    )  # on SQLite there is one writer
+)
+_FIND_GENERATED: Final = Prepared(
+    lambda _: select(invoices).where(
+        _i.space_id == SPACE,
+        _i.subscription_id == bindparam("sub_id"),
+        _i.period_number == bindparam("number"),
+        _i.type == bindparam("kind"),
+    )
+)
+_LINES: Final = Prepared(
+    lambda _: (
+        select(invoice_lines)
+        .where(invoice_lines.c.space_id == SPACE, invoice_lines.c.invoice_id == bindparam("of"))
+        .order_by(invoice_lines.c.sort_order, invoice_lines.c.id)
+    )
+)
+_TAXES: Final = Prepared(
+    lambda _: (
+        select(invoice_taxes)
+        .where(invoice_taxes.c.space_id == SPACE, invoice_taxes.c.invoice_id == bindparam("of"))
+        .order_by(invoice_taxes.c.position)
+    )
+)
+
 
 def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
     """Insert an invoice with its parts; False if that period has one of its type."""
     row = {"space_id": space, **_to_row(invoice)}
-    fresh = tx.insert(invoices).values(row).on_conflict_do_nothing().returning(invoices.c.id)
-    if tx.execute(fresh).first() is None:
+    if tx.row(_ADD, **row) is None:
         return False
     _add_parts(tx, space, invoice)
     return True
@@ -69,9 +115,8 @@ def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
 
 def save(tx: Tx, space: SpaceId, invoice: Invoice, *, expected_version: int) -> bool:
     """Write the invoice without its parts; False if somebody else has changed it since."""
-    t = invoices.c
-    mine = (t.space_id == space, t.id == invoice.id, t.version == expected_version)
-    return bool(tx.execute(update(invoices).where(*mine).values(_to_row(invoice))).rowcount)
+    mine = {"space": space, "invoice_id": invoice.id, "expected_version": expected_version}
+    return bool(tx.run(_SAVE, {**mine, **_to_row(invoice)}))
 
 
 def replace_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
@@ -86,7 +131,7 @@ def _add_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
     whose = {"space_id": space, "invoice_id": invoice.id}
     if invoice.lines:
         rows = [{**whose, **_line_to_row(line)} for line in invoice.lines]
-        tx.execute(insert(invoice_lines), rows)
+        tx.run_all(_ADD_LINE, rows)
     if invoice.taxes:
         rows = [
             {
@@ -100,30 +145,25 @@ def _add_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
             }
             for position, tax in enumerate(invoice.taxes)
         ]
-        tx.execute(insert(invoice_taxes), rows)
+        tx.run_all(_ADD_TAX, rows)
 
 
 def find(tx: Tx, space: SpaceId, invoice_id: str, *, lock: bool = False) -> Invoice | None:
     """Return an invoice; `lock` holds it until the commit."""
-    t = invoices.c
-    query = select(invoices).where(t.space_id == space, t.id == invoice_id)
-    if lock and not tx.is_sqlite:
-        query = query.with_for_update()
-    row = tx.execute(query).mappings().one_or_none()
+    row = tx.row(_HOLD if lock else _FIND, space=space, invoice_id=invoice_id)
     return None if row is None else _whole(tx, space, [row])[0]
 
 
 def find_generated(
     tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int, kind: InvoiceType
 ) -> Invoice | None:
-    t = invoices.c
-    query = select(invoices).where(
-        t.space_id == space,
-        t.subscription_id == subscription_id,
-        t.period_number == period_number,
-        t.type == kind.value,
+    row = tx.row(
+        _FIND_GENERATED,
+        space=space,
+        sub_id=subscription_id,
+        number=period_number,
+        kind=kind.value,
     )
-    row = tx.execute(query).mappings().one_or_none()
     return None if row is None else _whole(tx, space, [row])[0]
 
 
@@ -287,6 +327,10 @@ def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[In
 def _lines_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Line]]:
     t = invoice_lines.c
     found: dict[str, list[Line]] = {invoice_id: [] for invoice_id in currencies}
+    if len(found) == 1:
+        [(invoice_id, currency)] = currencies.items()
+        of_it = tx.rows(_LINES, space=space, of=invoice_id)
+        return {invoice_id: [_line_from_row(row, currency) for row in of_it]}
     query = (
         select(invoice_lines)
         .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
@@ -300,6 +344,10 @@ def _lines_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str
 def _taxes_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Tax]]:
     t = invoice_taxes.c
     found: dict[str, list[Tax]] = {invoice_id: [] for invoice_id in currencies}
+    if len(found) == 1:
+        [(invoice_id, currency)] = currencies.items()
+        of_it = tx.rows(_TAXES, space=space, of=invoice_id)
+        return {invoice_id: [_tax_from_row(row, currency) for row in of_it]}
     query = (
         select(invoice_taxes)
         .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
@@ -307,16 +355,18 @@ def _taxes_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str
     )
     for row in tx.execute(query).mappings() if currencies else ():
         currency = currencies[row["invoice_id"]]
-        found[row["invoice_id"]].append(
-            Tax(
-                row["name"],
-                row["rate"],
-                _money(row["taxable_micros"], currency),
-                _money(row["amount_micros"], currency),
-                covers_all=bool(row["covers_all"]),
-            )
-        )
+        found[row["invoice_id"]].append(_tax_from_row(row, currency))
     return found
+
+
+def _tax_from_row(row: Mapping[Any, Any], currency: str) -> Tax:
+    return Tax(
+        row["name"],
+        row["rate"],
+        _money(row["taxable_micros"], currency),
+        _money(row["amount_micros"], currency),
+        covers_all=bool(row["covers_all"]),
+    )
 
 
 def _ids(currencies: Mapping[str, str]) -> Collection[str]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from tallybook.server.catalog.models import MeterOverride, Terms
 from tallybook.server.kernel.ids import SpaceId
@@ -14,10 +14,20 @@ from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
 from tallybook.server.subscriptions.tables import contract_versions, contracts, subscriptions
 
 _SORTS = {"created_at": contracts.c.created_at, "name": contracts.c.name}
+
+_v = contract_versions.c
+_FIND_VERSION: Final = Prepared(
+    lambda _: select(contract_versions).where(
+        _v.space_id == SPACE,
+        _v.contract_id == bindparam("contract_id"),
+        _v.version == bindparam("version"),
+    )
+)
 
 
 def add(tx: Tx, space: SpaceId, contract: Contract) -> None:
@@ -92,9 +102,7 @@ def set_effective(
 
 
 def find_version(tx: Tx, space: SpaceId, contract_id: str, version: int) -> ContractVersion | None:
-    t = contract_versions.c
-    mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
-    row = tx.execute(select(contract_versions).where(*mine)).mappings().one_or_none()
+    row = tx.row(_FIND_VERSION, space=space, contract_id=contract_id, version=version)
     return None if row is None else version_from_row(row)
 
 

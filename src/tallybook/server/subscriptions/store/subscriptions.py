@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, text, update
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.periods import BillingPeriod
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 from tallybook.server.subscriptions.models import (
     LIVE,
     ChangeReason,
@@ -25,6 +26,25 @@ from tallybook.server.subscriptions.tables import subscriptions
 
 _SORTS = {"created_at": subscriptions.c.created_at}
 _LIVE = sorted(status.value for status in LIVE)
+
+_t = subscriptions.c
+_FIND: Final = Prepared(
+    lambda _: select(subscriptions).where(_t.space_id == SPACE, _t.id == bindparam("sub_id"))
+)
+_HOLD: Final = Prepared(
+    lambda _: (
+        select(subscriptions)
+        .where(_t.space_id == SPACE, _t.id == bindparam("sub_id"))
+        .with_for_update()
+    )  # on SQLite there is one writer
+)
+_SAVE: Final = Prepared(
+    lambda _: update(subscriptions).where(
+        _t.space_id == SPACE,
+        _t.id == bindparam("sub_id"),
+        _t.version == bindparam("expected_version"),
+    )
+)
 
 
 def lock_customer(tx: Tx, space: SpaceId, customer_id: str) -> None:
@@ -43,18 +63,12 @@ def add(tx: Tx, space: SpaceId, sub: Subscription) -> bool:
 
 def save(tx: Tx, space: SpaceId, sub: Subscription, *, expected_version: int) -> bool:
     """Store the changes; tell whether nobody else changed the row since."""
-    t = subscriptions.c
-    unchanged = (t.space_id == space, t.id == sub.id, t.version == expected_version)
-    changed = tx.execute(update(subscriptions).where(*unchanged).values(_to_row(sub)))
-    return bool(changed.rowcount)
+    unchanged = {"space": space, "sub_id": sub.id, "expected_version": expected_version}
+    return bool(tx.run(_SAVE, {**unchanged, **_to_row(sub)}))
 
 
 def find(tx: Tx, space: SpaceId, sub_id: str, *, lock: bool = False) -> Subscription | None:
-    t = subscriptions.c
-    query = select(subscriptions).where(t.space_id == space, t.id == sub_id)
-    if lock and not tx.is_sqlite:
-        query = query.with_for_update()
-    row = tx.execute(query).mappings().one_or_none()
+    row = tx.row(_HOLD if lock else _FIND, space=space, sub_id=sub_id)
     return None if row is None else from_row(row)
 
 
