@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from typer.testing import Result
 
 from tallybook.server.cli.app import app
+from tallybook.server.ledger.tables import accounts
 from tallybook.server.storage import open_database
 from tallybook.server.storage.lock import DirectoryLock
 
@@ -183,6 +185,26 @@ def test_verify_finds_nothing_in_an_empty_project(run: Any, answer: Any) -> None
     answer("projects", "create", "Acme")
     assert answer("verify")["differences"] == []
     assert "all adds up" in run("verify").stdout
+
+
+def test_verify_says_what_differs_and_exits_with_1(run: Any, answer: Any, tmp_path: Path) -> None:
+    project_id = answer("projects", "create", "Acme", "--data-dir", "data")["project_id"]
+    db = open_database(f"sqlite:///{tmp_path}/data/tallybook.db")
+    row = {"id": "acc_1", "space_id": 1, "name": "cash", "kind": "cash", "unit": "USD"}
+    planted = {**row, "customer_id": "", "object_id": "", "balance_micros": 5, "version": 0}
+    db.write_now(lambda tx: tx.execute(insert(accounts).values(planted)))
+    db.close()
+    done = run("verify", "--data-dir", "data", "--json")
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    (found,) = said["differences"]
+    assert (said["ok"], found["project_id"], found["check"]) == (
+        False,
+        project_id,
+        "account_equals_entries",
+    )
+    assert (found["expected"], found["actual"]) == ("0", "5")
+    assert "1 figures differ" in run("verify", "--data-dir", "data").stderr
 
 
 def test_the_version_is_told(run: Any) -> None:

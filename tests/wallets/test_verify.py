@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Executable, delete, update
 
 from tallybook.server.kernel.ids import SpaceId
+from tallybook.server.payments.tables import payments
 from tallybook.server.storage import Database
 from tallybook.server.wallets.tables import grants, transactions, wallets
 
@@ -48,6 +49,10 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (
         lambda wallet_id: delete(transactions).where(transactions.c.wallet_id == wallet_id),
         {"wallet_equals_statement", "wallet_version_counts_statement"},
+    ),
+    (
+        lambda _: update(payments).values(refunded_micros=1),
+        {"payment_refunds_add_up"},
     ),
 ]
 

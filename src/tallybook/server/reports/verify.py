@@ -34,7 +34,8 @@ class Difference:
 def verify_counters(tx: Tx, space: SpaceId) -> Iterator[Difference]:
     """Compare every counter, of periods and of quota windows, with the events that it counted.
 
-    An event that says it counts in a period that does not exist is a difference, too.
+    An event that says it counts in a period that does not exist is a difference, too, and so is
+    a unique_count that knows more or fewer members than its events have.
     """
     zone = identity.get_space(tx, space).zone
     lines: dict[str, Sequence[Timeline]] = {}
@@ -57,6 +58,11 @@ def verify_counters(tx: Tx, space: SpaceId) -> Iterator[Difference]:
             want = Tally(events=want.events, members=len(members[key]))
         if replace(have, version=0) != replace(want, version=0):
             yield Difference(space, "counter", _name(key), _text(have), _text(want))
+    kept = counters.count_members(tx, space)
+    for key in sorted(kept.keys() | members.keys(), key=str):
+        there, should = kept.get(key, 0), len(members.get(key, ()))
+        if there != should:
+            yield Difference(space, "members", _name(key), str(there), str(should))
 
 
 def _keys_of(

@@ -2,6 +2,7 @@
 
 from tallybook.server.metering.store.counters import (
     add_members,
+    count_members,
     current,
     find_members,
     forget_members,
@@ -15,6 +16,7 @@ from tallybook.server.metering.store.counters import (
 
 __all__ = [
     "add_members",
+    "count_members",
     "current",
     "find_members",
     "forget_members",

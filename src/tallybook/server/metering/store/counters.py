@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, select, text, tuple_
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tallybook.server.kernel.clock import to_micros
@@ -177,6 +177,14 @@ def find_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str]
     t = counter_members.c
     query = select(t.member).where(*_is(t, space, key), t.member.in_(sorted(prints)))
     return {prints[bytes(known)] for known in tx.execute(query).scalars()}
+
+
+def count_members(tx: Tx, space: SpaceId) -> dict[CounterKey, int]:
+    """Return how many members each unique_count has counted."""
+    t = counter_members.c
+    place = (t.subscription_id, t.meter_id, t.window, t.start)
+    query = select(*place, func.count().label("kept")).where(t.space_id == space).group_by(*place)
+    return {_key(row): row["kept"] for row in tx.execute(query).mappings()}
 
 
 def forget_members(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> None:
