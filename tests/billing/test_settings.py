@@ -137,6 +137,33 @@ def test_a_change_at_noon_is_counted_in_seconds_or_in_days(
     assert again["refund"]["amount"] == charge, "canceled at once, all of it comes back"
 
 
+def test_customers_without_taxes_bear_the_projects(books: Books, switch: Any) -> None:
+    answer = switch(taxes=[{"name": "VAT", "rate": "0.19"}, {"name": "City", "rate": 0.01}])
+    assert answer["settings"]["taxes"] == [
+        {"name": "VAT", "rate": "0.19"},
+        {"name": "City", "rate": "0.01"},
+    ]
+    books.advance("2026-01-01T00:00:00Z")
+    books.plan("pro", "100")
+    totals = {}
+    for name, fields in {
+        "as the project": {},
+        "own": {"taxes": [{"name": "GST", "rate": "0.05"}]},
+        "untaxed": {"taxes": []},
+    }.items():
+        customer = books.customer(name, **fields)
+        books.subscribe(name)
+        (invoice,) = books.invoices(customer_id=customer)
+        totals[name] = [(tax["name"], tax["amount"]) for tax in invoice["taxes"]]
+    assert totals == {
+        "as the project": [("VAT", "19.00"), ("City", "1.00")],
+        "own": [("GST", "5.00")],
+        "untaxed": [],
+    }
+    switch(422, taxes=[{"name": "VAT", "rate": "-1"}])
+    assert switch(taxes=[])["settings"]["taxes"] == []
+
+
 def test_a_start_within_the_month_is_charged_by_local_days(books: Books, switch: Any) -> None:
     switch(proration_basis="day")
     books.advance("2026-04-16T18:00:00Z")
@@ -219,6 +246,7 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         {"proration_basis": "hour"},
         {"proration_basis": None},
         {"tax_rounding": "total"},
+        {"taxes": None},
         {"unheard_of": 1},
     ):
         problem = switch(422, **switches)
@@ -233,5 +261,6 @@ def test_a_switch_that_makes_no_sense_changes_nothing(
         "enforce_at_ingest": False,
         "proration_basis": "second",
         "tax_rounding": "invoice",
+        "taxes": [],
     }
     assert books.http.get("/projects/prj_none", headers=headers).status_code == 404

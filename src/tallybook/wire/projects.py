@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints
 
 from .base import Currency, Dec, Instant, Name, Ref, Request, Response
+from .customers import CustomerTax, CustomerTaxInput
 
 Space = Literal["live", "test"]
 KeyScope = Literal["full", "ingest", "read"]
@@ -57,6 +58,7 @@ class ProjectSettingsUpdate(Request):
     enforce_at_ingest: StrictBool = _leave()
     proration_basis: ProrationBasis = _leave()
     tax_rounding: TaxRounding = _leave()
+    taxes: Annotated[list[CustomerTaxInput], Field(max_length=20)] = _leave()
 
 
 class ProjectSettings(Response):
@@ -76,6 +78,8 @@ class ProjectSettings(Response):
     """Whether a part of a cycle is counted in seconds, or in local days."""
     tax_rounding: TaxRounding | str
     """Whether tax is rounded once on the whole invoice, or on each line of it."""
+    taxes: list[CustomerTax] = Field(default_factory=list)
+    """What generated invoices bear of customers whose own `taxes` are null."""
 
 
 class Project(Response):

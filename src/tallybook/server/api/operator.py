@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tallybook.server.catalog import service as catalog
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.errors import ApiKeyNotFound, ProjectNotFound
-from tallybook.server.identity.models import ApiKey, Mode, Project, Scope
+from tallybook.server.identity.models import ApiKey, Mode, Project, ProjectTax, Scope
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.errors import Unavailable
 from tallybook.server.storage import Database, Tx
@@ -104,6 +104,8 @@ def update_settings(
 ) -> Response:
     """Set the given switches of a project; both its spaces go by them from now on."""
     given = {name: getattr(body, name) for name in body.model_fields_set}
+    if "taxes" in given:
+        given["taxes"] = [ProjectTax(tax.name, tax.rate) for tax in body.taxes]
 
     def work(tx: Tx) -> wire.Project:
         return _project(identity.change_settings(tx, project_id, given))

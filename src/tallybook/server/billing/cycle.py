@@ -59,9 +59,11 @@ def terms_of(tx: Tx, space: Space, sub: Subscription, period: Period) -> Terms:
     return terms
 
 
-def taxes_of(customer: Customer) -> list[TaxTerm]:
-    """The taxes of generated invoices: the customer's, else none."""
-    return [TaxTerm(tax.name, tax.rate) for tax in customer.taxes or ()]
+def taxes_of(space: Space, customer: Customer) -> list[TaxTerm]:
+    """Return the taxes of generated invoices: the customer's, else the project's."""
+    own = customer.taxes
+    taxes = space.settings.taxes if own is None else own
+    return [TaxTerm(tax.name, tax.rate) for tax in taxes]
 
 
 def work_out_bill(tx: Tx, space: Space, sub: Subscription, cycle: Cycle) -> Bill:
@@ -212,7 +214,7 @@ def draft(
 ) -> Invoice | None:
     """Create the cycle's draft, or bring it up to date; None where there is nothing to bill."""
     customer = customers.get(tx, space.id, sub.customer_id)
-    taxes = taxes_of(customer)
+    taxes = taxes_of(space, customer)
     there = invoicing.find_generated(
         tx, space.id, subscription_id=sub.id, period_number=cycle.number, kind=cycle.kind
     )

@@ -73,7 +73,7 @@ def owed(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None = 
         lines += _lines(tx, space, sub, period)
     currency = currencies[0] if currencies else customer.currency or space.default_currency
     rounding = space.settings.tax_rounding
-    figures = work_out(_with_ids(lines), taxes_of(customer), currency, rounding=rounding)
+    figures = work_out(_with_ids(lines), taxes_of(space, customer), currency, rounding=rounding)
     return Preview(
         currency,
         figures,
@@ -92,7 +92,8 @@ def _of_draft(
         terms = terms_of(tx, space, sub, period)
         lines = opening_lines(sub, period, terms, is_first=True, zone=space.zone)
     rounding = space.settings.tax_rounding
-    figures = work_out(_with_ids(lines), taxes_of(customer), draft.currency, rounding=rounding)
+    taxes = taxes_of(space, customer)
+    figures = work_out(_with_ids(lines), taxes, draft.currency, rounding=rounding)
     span = (None, None) if opening is None else (opening[1].start, opening[1].end)
     return Preview(draft.currency, figures, *span)
 

@@ -69,6 +69,10 @@ def set_switches(
     tax_rounding: Annotated[
         str | None, typer.Option(help="Where tax is rounded: invoice, or line.")
     ] = None,
+    taxes: Annotated[
+        str | None,
+        typer.Option(help="Taxes of customers without their own: VAT=0.19; none: without."),
+    ] = None,
     data_dir: DataDir = None,
     database: Database = None,
     as_json: AsJson = False,
@@ -84,12 +88,25 @@ def set_switches(
         "enforce_at_ingest": enforce_at_ingest,
         "proration_basis": proration_basis,
         "tax_rounding": tax_rounding,
+        "taxes": _taxes(taxes),
     }
     given = {name: value for name, value in switches.items() if value is not None}
     settings = load(data_dir=data_dir, database_url=database)
     found = call(settings, "PATCH", f"/projects/{quote(project_id, safe='')}/settings", given)
     shown = {name: str(value) for name, value in found["settings"].items()}
+    shown["taxes"] = ", ".join(f"{t['name']}={t['rate']}" for t in found["settings"]["taxes"])
     output.show(found, output.pairs(shown, *shown), as_json=as_json)
+
+
+def _taxes(text: str | None) -> list[dict[str, str]] | None:
+    if text is None:
+        return None
+    if text.strip().lower() == "none":
+        return []
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    if not all(name.strip() and rate.strip() for name, _, rate in pairs):
+        raise typer.BadParameter("give taxes such as VAT=0.19,City=0.01, or none")
+    return [{"name": name.strip(), "rate": rate.strip()} for name, _, rate in pairs]
 
 
 def _days(text: str | None) -> list[int] | None:

@@ -36,6 +36,14 @@ class TaxRounding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectTax:
+    """A tax that generated invoices bear; `rate` is a fraction."""
+
+    name: str
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The switches of a project; both its spaces go by them."""
 
@@ -47,6 +55,7 @@ class Settings:
     dunning_days: tuple[int, ...] = (1, 3, 5, 7)  # after an invoice fell due: one more try each
     proration_basis: ProrationBasis = ProrationBasis.SECOND
     tax_rounding: TaxRounding = TaxRounding.INVOICE
+    taxes: tuple[ProjectTax, ...] = ()  # of customers that have none of their own
 
     @property
     def grace(self) -> timedelta:

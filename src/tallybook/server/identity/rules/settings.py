@@ -5,7 +5,7 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
 
-from tallybook.server.identity.models import ProrationBasis, Settings, TaxRounding
+from tallybook.server.identity.models import ProjectTax, ProrationBasis, Settings, TaxRounding
 
 DEFAULTS: Final = Settings()
 
@@ -24,6 +24,10 @@ def from_json(stored: Mapping[str, Any]) -> Settings:
         read["proration_basis"] = ProrationBasis(read["proration_basis"])
     if "tax_rounding" in read:
         read["tax_rounding"] = TaxRounding(read["tax_rounding"])
+    if "taxes" in read:
+        read["taxes"] = tuple(
+            ProjectTax(tax["name"], Decimal(tax["rate"])) for tax in read["taxes"]
+        )
     return Settings(**read)
 
 
@@ -39,4 +43,6 @@ def to_json(settings: Settings) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f")
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, ProjectTax):
+        return {"name": value.name, "rate": _plain(value.rate)}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
