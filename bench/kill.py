@@ -153,9 +153,10 @@ def _say(text: str) -> None:
 def run(server: Server, cycles: int) -> Report:
     """Kill a fresh server so many times, let it live, and return what became of it.
 
-    `events` and `debits` were sent, each under its key, in `requests` that were answered. Those
-    `resent` had been cut off or refused as `busy`; `unheard` of them had been stored the first
-    time. `duplicates` were sent again though answered.
+    `events` and `debits` were sent, each under its key, in `requests` that were answered; `cut`
+    counts sends without an answer. Requests `resent` had been cut off or told to come again
+    (`busy`), and `unheard` of them had been stored before. `duplicates` are events and debits
+    that were answered as known.
     """
     began = time.monotonic()
     port = lasting_port()
