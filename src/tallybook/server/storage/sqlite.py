@@ -191,6 +191,7 @@ class SqliteDatabase:
         done: list[tuple[_Waiting, Any, Tx]] = []
         alone, memory = len(group) == 1, self._memory
         is_changed = False  # what readers remember, by a work before in this group
+        changes: dict[Any, Any] = {}  # to hand over
         try:
             with self._writer.begin() as transaction:
                 for waiting in group:
@@ -199,6 +200,8 @@ class SqliteDatabase:
                         is_sqlite=True,
                         memory=None if is_changed else memory,
                         generation=memory.generation,
+                        commit=memory.commits,
+                        beside=changes,
                         is_write=True,
                     )
                     try:
@@ -215,6 +218,7 @@ class SqliteDatabase:
                             return
                     else:
                         is_changed = is_changed or not tx.keeps_memory
+                        changes.update(tx.changes)
                         done.append((waiting, result, tx))
         except BaseException as error:  # noqa: BLE001 - nothing of this group is durable
             with contextlib.suppress(Exception):
@@ -226,7 +230,7 @@ class SqliteDatabase:
         if is_changed:
             memory.forget()
         else:
-            memory.hand_over({key: value for *_, tx in done for key, value in tx.changes.items()})
+            memory.hand_over(changes)
         for waiting, result, tx in done:
             tx.committed()
             waiting.future.set_result(result)

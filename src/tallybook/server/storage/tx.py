@@ -20,6 +20,7 @@ class Tx:
 
     __slots__ = (
         "_after_commit",
+        "_beside",
         "_commit",
         "_connect",
         "_connection",
@@ -41,6 +42,7 @@ class Tx:
         memory: Memory | None = None,
         generation: int | None = None,
         commit: int | None = None,
+        beside: Mapping[Hashable, Any] | None = None,
         is_write: bool = False,
     ) -> None:
         self._connect = connect
@@ -48,6 +50,7 @@ class Tx:
         self._driver: Any = None
         self._memory, self._generation, self._is_write = memory, generation, is_write
         self._commit = commit  # None: nothing is handed over
+        self._beside = {} if beside is None else beside  # changed by writes that share its commit
         self.keeps_memory = False  # set by a write that changes nothing that readers remember
         self.changes: dict[Hashable, Any] = {}  # what a write hands over to readers
         self.is_sqlite = is_sqlite
@@ -114,12 +117,20 @@ class Tx:
     def remember_current(
         self, keys: Collection[K], load: Callable[[Collection[K]], Mapping[K, T]]
     ) -> Mapping[K, T]:
-        """Return what `load` finds of keys whose every change is told by `changed`."""
-        if self._memory is None or self._is_write or self._commit is None:
+        """Return what `load` finds of keys whose every change is told by `changed`.
+
+        A write sees its own changes, and those of the writes that share its commit.
+        """
+        memory = self._memory
+        if memory is None or self._commit is None or (self._is_write and not self.keeps_memory):
             return load(keys) if keys else {}
-        return self._memory.recall_current(
-            keys, generation=self._seen(self._memory), commit=self._commit, load=load
+        changed = {**self._beside, **self.changes}
+        known = {key: changed[key] for key in keys if key in changed} if changed else {}
+        others = [key for key in keys if key not in known] if known else keys
+        found = memory.recall_current(
+            others, generation=self._seen(memory), commit=self._commit, load=load
         )
+        return {**found, **known}
 
     def changed(self, values: Mapping[Any, Any]) -> None:
         """Tell the new values of what readers remember by `remember_current`."""

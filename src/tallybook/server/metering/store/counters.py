@@ -39,7 +39,7 @@ def lock(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> dict[CounterKey,
     """
     wanted = sorted(set(keys), key=_order)
     if tx.is_sqlite:  # there is one writer
-        found = read(tx, space, wanted)
+        found = current(tx, space, wanted)
         return {key: found.get(key, Tally()) for key in wanted}
     found = _lock(tx, space, wanted)
     missing = [key for key in wanted if key not in found]
