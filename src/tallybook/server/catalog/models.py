@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from json import dumps, loads
 from typing import Any, Final, NewType, Self
 
 from tallybook.server.kernel.money import plain
@@ -362,6 +364,16 @@ class Terms:
             "base_price_source": TermsSource(stored["base_price_source"]),
         }
         return cls(**{**stored, **read})
+
+
+@lru_cache(maxsize=1024)
+def _terms_in(text: str) -> Terms:
+    return Terms.from_json(loads(text))
+
+
+def terms_from_json(stored: Mapping[str, Any]) -> Terms:
+    """Return stored terms; whoever is on the same ones shares them, for they never change."""
+    return _terms_in(dumps(stored))
 
 
 @dataclass(frozen=True, slots=True)

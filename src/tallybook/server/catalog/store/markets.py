@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from tallybook.server.catalog.models import Balance, Market
 from tallybook.server.catalog.tables import balances, markets
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 _SORTS = {"created_at": markets.c.created_at, "name": markets.c.name, "key": markets.c.key}
 _BALANCE_SORTS = {"created_at": balances.c.created_at, "currency": balances.c.currency}
+
+_FIND_BALANCE: Final = Prepared(
+    lambda _: select(balances).where(
+        balances.c.space_id == SPACE, balances.c.currency == bindparam("currency")
+    )
+)
 
 
 def add_market(tx: Tx, space: SpaceId, market: Market) -> bool:
@@ -54,9 +61,7 @@ def add_balance(tx: Tx, space: SpaceId, balance: Balance) -> None:
 
 
 def find_balance(tx: Tx, space: SpaceId, currency: str) -> Balance | None:
-    t = balances.c
-    query = select(balances).where(t.space_id == space, t.currency == currency)
-    row = tx.execute(query).mappings().one_or_none()
+    row = tx.row(_FIND_BALANCE, space=space, currency=currency)
     return None if row is None else balance_from_row(row)
 
 

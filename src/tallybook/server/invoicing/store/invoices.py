@@ -63,6 +63,29 @@ _ADD: Final = Prepared(
 )
 _ADD_LINE: Final = Prepared(lambda insert: insert(invoice_lines))
 _ADD_TAX: Final = Prepared(lambda insert: insert(invoice_taxes))
+_l, _x = invoice_lines.c, invoice_taxes.c
+_REMOVE: Final = (
+    Prepared(
+        lambda _: delete(invoice_lines).where(
+            _l.space_id == SPACE, _l.invoice_id == bindparam("of")
+        )
+    ),
+    Prepared(
+        lambda _: delete(invoice_taxes).where(
+            _x.space_id == SPACE, _x.invoice_id == bindparam("of")
+        )
+    ),
+)
+_COUNT: Final = Prepared(
+    lambda insert: (
+        insert(invoice_counters)
+        .on_conflict_do_update(
+            index_elements=[invoice_counters.c.space_id, invoice_counters.c.series],
+            set_={"count": invoice_counters.c["count"] + 1},
+        )
+        .returning(invoice_counters.c["count"])
+    )
+)
 _SAVE: Final = Prepared(
     lambda _: update(invoices).where(
         _i.space_id == SPACE,
@@ -121,9 +144,8 @@ def save(tx: Tx, space: SpaceId, invoice: Invoice, *, expected_version: int) -> 
 
 def replace_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
     """Write the lines and taxes anew."""
-    for table in (invoice_lines, invoice_taxes):
-        mine = (table.c.space_id == space, table.c.invoice_id == invoice.id)
-        tx.execute(delete(table).where(*mine))
+    for remove in _REMOVE:
+        tx.run(remove, {"space": space, "of": invoice.id})
     _add_parts(tx, space, invoice)
 
 
@@ -239,12 +261,9 @@ def has_unpaid(tx: Tx, space: SpaceId, customer_id: str) -> bool:
 
 def next_count(tx: Tx, space: SpaceId, series: str) -> int:
     """Count one document more; the space's counter of the series is held until the commit."""
-    t = invoice_counters.c
-    first = tx.insert(invoice_counters).values(space_id=space, series=series, count=1)
-    counted = first.on_conflict_do_update(
-        index_elements=[t.space_id, t.series], set_={"count": t["count"] + 1}
-    ).returning(t["count"])
-    return int(tx.execute(counted).scalar_one())
+    row = tx.row(_COUNT, space_id=space, series=series, count=1)
+    assert row is not None  # it is inserted or counted up
+    return int(row["count"])
 
 
 def sum_billed(

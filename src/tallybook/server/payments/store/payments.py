@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, and_, delete, func, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, literal, select, update
 
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
@@ -21,9 +21,19 @@ from tallybook.server.payments.models import (
 from tallybook.server.payments.tables import payments, refunds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 _FAILED = RefundStatus.FAILED.value
 _SORTS = {"created_at": payments.c.created_at, "updated_at": payments.c.updated_at}
+
+_LIST_OPEN: Final = Prepared(
+    lambda _: (
+        select(payments)
+        .where(payments.c.space_id == SPACE, payments.c.invoice_id == bindparam("invoice_id"))
+        .where(payments.c.status.in_([literal(status.value) for status in OPEN]))
+        .order_by(payments.c.created_at, payments.c.id)
+    )
+)
 
 
 def add(tx: Tx, space: SpaceId, payment: Payment) -> bool:
@@ -98,14 +108,7 @@ def list_page(
 
 def list_open(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
     """Payments of an invoice that may still be completed, the oldest first."""
-    t = payments.c
-    query = (
-        select(payments)
-        .where(t.space_id == space, t.invoice_id == invoice_id)
-        .where(t.status.in_([status.value for status in OPEN]))
-        .order_by(t.created_at, t.id)
-    )
-    return [from_row(row) for row in tx.execute(query).mappings()]
+    return [from_row(row) for row in tx.rows(_LIST_OPEN, space=space, invoice_id=invoice_id)]
 
 
 def list_for_invoice(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
-from tallybook.server.catalog.models import MeterOverride, Terms
+from tallybook.server.catalog.models import MeterOverride, terms_from_json
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
@@ -166,14 +166,14 @@ def _version_to_row(version: ContractVersion) -> dict[str, Any]:
 
 
 def version_from_row(row: Mapping[Any, Any]) -> ContractVersion:
-    terms = Terms.from_json(row["terms"])
+    terms = terms_from_json(row["terms"])
     plan_terms = row["plan_terms"]
     return ContractVersion(
         contract_id=row["contract_id"],
         version=row["version"],
         reason=VersionReason(row["reason"]),
         terms=terms,
-        plan_terms=terms if plan_terms is None else Terms.from_json(plan_terms),
+        plan_terms=terms if plan_terms is None else terms_from_json(plan_terms),
         base_price=row["base_price"],
         meter_overrides=tuple(
             MeterOverride(stored["meter"], _changes_from_json(stored["changes"]))

@@ -2,13 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, select
 
-from tallybook.server.catalog.models import Terms
+from tallybook.server.catalog.models import terms_from_json
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import SPACE, Prepared
 from tallybook.server.subscriptions.models import Period, Status, Timeline, TimelinePeriod
 from tallybook.server.subscriptions.tables import (
     contract_versions,
@@ -38,17 +42,18 @@ def load(
 def _load(
     tx: Tx, space: SpaceId, customer_ids: Sequence[str], *, since: datetime | None
 ) -> Iterator[Timeline]:
-    s = subscriptions.c
-    begun = (
-        s.space_id == space,
-        s.customer_id.in_(customer_ids),
-        s.started_at.is_not(None),
-    )
-    recent = () if since is None else (subscription_periods.c.end > since,)
-    periods = _periods(tx, space, begun=begun, recent=recent)
-    terms = _terms(tx, space, begun=begun, recent=recent)
-    query = select(subscriptions).where(*begun).order_by(s.started_at, s.id)
-    for row in tx.execute(query).mappings():
+    asked: dict[str, Any] = {f"customer_{n}": one for n, one in enumerate(customer_ids)}
+    of_them = _statements(len(asked), has_since=since is not None)
+    asked["space"] = space
+    lasting = asked if since is None else {**asked, "since": since}
+    periods: defaultdict[str, list[Period]] = defaultdict(list)
+    for row in tx.rows(of_them.periods, **lasting):
+        periods[row["subscription_id"]].append(period_store.from_row(row))
+    terms = {
+        (row["contract_id"], row["version"]): terms_from_json(row["terms"])
+        for row in tx.rows(of_them.terms, **lasting)
+    }
+    for row in tx.rows(of_them.subscriptions, **asked):
         yield Timeline(
             id=row["id"],
             customer_id=row["customer_id"],
@@ -75,44 +80,43 @@ def _load(
         )
 
 
-_Conditions = tuple[ColumnElement[bool], ...]
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """The three queries: what was begun, its periods, and the terms that these run on."""
+
+    subscriptions: Prepared
+    periods: Prepared
+    terms: Prepared
 
 
-def _periods(
-    tx: Tx, space: SpaceId, *, begun: _Conditions, recent: _Conditions
-) -> dict[str, list[Period]]:
-    s, p = subscriptions.c, subscription_periods.c
-    mine = and_(p.space_id == s.space_id, p.subscription_id == s.id)
-    query = (
+@lru_cache(maxsize=64)
+def _statements(count: int, *, has_since: bool) -> _Statements:
+    """The queries of as many customers; `since` leaves out periods that ended before."""
+    s, p, v = subscriptions.c, subscription_periods.c, contract_versions.c
+    names: list[ColumnElement[str]] = [bindparam(f"customer_{n}") for n in range(count)]
+    begun = (s.space_id == SPACE, s.customer_id.in_(names), s.started_at.is_not(None))
+    recent = (p.end > bindparam("since"),) if has_since else ()
+    began = select(subscriptions).where(*begun).order_by(s.started_at, s.id)
+    lasting = (
         select(subscription_periods)
-        .join(subscriptions, mine)
-        .where(p.space_id == space, *begun, *recent)
+        .join(subscriptions, and_(p.space_id == s.space_id, p.subscription_id == s.id))
+        .where(p.space_id == SPACE, *begun, *recent)
         .order_by(p.subscription_id, p.number)
     )
-    found: defaultdict[str, list[Period]] = defaultdict(list)
-    for row in tx.execute(query).mappings():
-        found[row["subscription_id"]].append(period_store.from_row(row))
-    return found
-
-
-def _terms(
-    tx: Tx, space: SpaceId, *, begun: _Conditions, recent: _Conditions
-) -> dict[tuple[str, int], Terms]:
-    """Return the terms by contract and version, of those versions that a period runs on."""
-    s, p, v = subscriptions.c, subscription_periods.c, contract_versions.c
-    signed = and_(v.space_id == s.space_id, v.contract_id == s.contract_id)
-    used = (
+    used = exists().where(
         p.space_id == s.space_id,
         p.subscription_id == s.id,
         p.contract_version == v.version,
         *recent,
     )
-    query = (
+    signed = (
         select(v.contract_id, v.version, v.terms)
-        .join(subscriptions, signed)
-        .where(v.space_id == space, *begun, exists().where(*used))
+        .join(subscriptions, and_(v.space_id == s.space_id, v.contract_id == s.contract_id))
+        .where(v.space_id == SPACE, *begun, used)
     )
-    return {(row.contract_id, row.version): Terms.from_json(row.terms) for row in tx.execute(query)}
+    return _Statements(
+        Prepared(lambda _: began), Prepared(lambda _: lasting), Prepared(lambda _: signed)
+    )
 
 
 def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:

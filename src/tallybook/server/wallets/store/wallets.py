@@ -49,6 +49,17 @@ _FIND_DEFAULT: Final = Prepared(
 
 
 @cache
+def _list_of(in_currency: bool) -> Prepared:
+    """A customer's wallets, in all currencies or in one."""
+    mine = [_t.space_id == SPACE, _t.customer_id == bindparam("customer_id")]
+    if in_currency:
+        mine.append(_t.currency == bindparam("currency"))
+    query = select(wallets).where(*mine)
+    order = (_t.currency, _t.is_default.desc(), _t.name, _t.id)
+    return Prepared(lambda _: query.order_by(*order))
+
+
+@cache
 def _hold(count: int) -> Prepared:
     """As many wallets, in the order of their ids, held until the commit."""
     mine = _t.id.in_([bindparam(f"wallet_{number}") for number in range(count)])
@@ -127,12 +138,11 @@ def name_taken(tx: Tx, space: SpaceId, customer_id: str, name: str, *, by_other_
 
 def list_of(tx: Tx, space: SpaceId, customer_id: str, currency: str | None) -> list[Wallet]:
     """A customer's wallets in the order of paying: the default first, then by name."""
-    t = wallets.c
-    query = select(wallets).where(t.space_id == space, t.customer_id == customer_id)
+    asked = {"space": space, "customer_id": customer_id}
     if currency is not None:
-        query = query.where(t.currency == currency)
-    query = query.order_by(t.currency, t.is_default.desc(), t.name, t.id)
-    return [from_row(row) for row in tx.execute(query).mappings()]
+        asked["currency"] = currency
+    rows = tx.rows(_list_of(currency is not None), **asked)
+    return [from_row(row) for row in rows]
 
 
 def list_page(tx: Tx, space: SpaceId, page: PageRequest, *, customer_id: str | None) -> Rows:
