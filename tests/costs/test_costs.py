@@ -55,6 +55,24 @@ def use(api: TestClient, **fields: Any) -> Any:
     return post(api, "/events/batch", 200, events=[event])["results"][0]
 
 
+@pytest.mark.parametrize("aggregation", ["sum", "unique_count"])
+def test_an_event_with_a_cost_needs_nothing_else_that_its_meter_reads(
+    api: TestClient, aggregation: str
+) -> None:
+    fields = {"kind": "cost", "aggregation": aggregation, "value_field": "total_tokens"}
+    post(api, "/meters", name="LLM", key="llm", category="llm", **fields)
+    given = {"cost_usd": "0.0069", "input_tokens": 1900}
+    assert use(api, meter="llm", attributes=given)["status"] == "accepted"
+    one = {"customer_external_id": "acme", "meter": "llm"}
+    assert post(api, "/events", **one, attributes=given)["status"] == "accepted"
+    assert [cost["amount"] for cost in costs(api)] == ["0.0069", "0.0069"]
+    lacking = post(api, "/events", 422, **one, attributes={"input_tokens": 1900})
+    assert lacking["code"] == "value_missing"
+    span = {"start_date": "2020-01-01", "end_date": "2900-01-01", "meter": "llm"}
+    used = api.get("/customers/external/acme/usage/aggregate", params=span).json()
+    assert [item["quantity"] for item in used["items"]] == ["0"]
+
+
 def test_an_event_with_a_cost_brings_it_once(api: TestClient) -> None:
     event = {"meter": "search", "attributes": {"cost_usd": 0.0069}, "idempotency_key": "k"}
     assert use(api, **event)["status"] == "accepted"

@@ -17,9 +17,11 @@ from tallybook.server.metering.models import (
     Event,
     EventStatus,
     Meter,
+    MeterKind,
 )
 from tallybook.wire.decimals import to_decimal
 
+from .costs import brings_cost
 from .lanes import NOWHERE, Lane, Names, Place
 from .quota import quota_of
 
@@ -99,6 +101,8 @@ class Enriching:
         meter, reason, value, member = lane.meter, lane.reason, None, None
         if meter is not None:
             value, member, missing = value_of(item.quantity, item.attributes, meter)
+            if missing and meter.kind is MeterKind.COST and brings_cost(item):
+                value, missing = ZERO, None  # what it cost is known, and nobody is billed by it
             reason = reason or missing
         spot = NOWHERE if reason is not None else lane.spot
         if not spot.start <= at < spot.end:
