@@ -182,6 +182,21 @@ def test_what_has_not_begun_or_is_a_trial_costs_nothing(books: Books) -> None:
     assert books.wallet(customer)["balance"] == "10.00"
 
 
+def test_as_a_period_begins_nothing_of_it_is_billed(books: Books) -> None:
+    books.advance("2026-04-01T00:00:00Z")
+    books.customer()
+    books.meter("seats")
+    books.plan("flat")
+    books.price("flat", "seats", pricing_model="flat", flat_fee="5")
+    sub = books.subscribe(plan="flat")
+    books.advance("2026-05-01T00:00:00Z")
+    cancel(books, sub, when="immediate")
+    books.advance("2026-06-15T00:00:00Z")
+    assert status(books, sub) == "canceled"
+    found = books.invoices(subscription_id=sub["id"])
+    assert [line["total"] for one in found for line in one["line_items"]] == ["5.00"]
+
+
 def test_a_contract_is_canceled_by_the_same_rules(books: Books) -> None:
     customer, sub = begin(books)
     books.advance("2026-04-16T00:00:00Z")

@@ -156,14 +156,14 @@ def test_a_rated_line_shows_the_arithmetic_of_its_price() -> None:
         pricing={"shape": shape.to_json(), "rated": rated.to_json()},
     )
     line = build_line(new, "USD", sort_order=0)
-    assert explain_line(line) == [
+    assert explain_line(line, "USD") == [
         "1150 used − 100 included = 1050 billable",
         "1050 × 0.0125 = 13.125",
         "13.125 rounded to 13.13",
     ]
     late = replace(line, pricing={"total": "14", "billed_before": "0.87"})
-    assert explain_line(late) == ["14 rated again − 0.87 billed before = 13.13"]
-    assert explain_line(replace(line, pricing={})) == []
+    assert explain_line(late, "USD") == ["14 rated again − 0.87 billed before = 13.13"]
+    assert explain_line(replace(line, pricing={}), "USD") == []
 
 
 def test_a_part_of_a_period_shows_its_share_and_a_minimum_its_true_up() -> None:
@@ -173,20 +173,20 @@ def test_a_part_of_a_period_shows_its_share_and_a_minimum_its_true_up() -> None:
         pricing={"price": "700", "share": "2/3", "contract_version": 2},
     )
     line = build_line(fee, "USD", sort_order=0)
-    assert explain_line(line) == [
+    assert explain_line(line, "USD") == [
         "700 × 2/3 of the period = 1400/3",
         "1400/3 rounded to 466.67",
     ]
     assert terms_of(line) == {"price": "700", "share": "2/3", "contract_version": 2}
     whole = replace(line, pricing={"price": "700", "share": "1"}, subtotal=Decimal("700.00"))
-    assert explain_line(whole) == ["700 for the whole period"]
+    assert explain_line(whole, "USD") == ["700 for the whole period"]
     shape = PriceShape(PricingModel.PER_UNIT, unit_price=Decimal(1), minimum_commitment=Decimal(10))
     rated = rate_usage(shape, Decimal(7))
     pricing = {"shape": shape.to_json(), "rated": rated.to_json()}
     usage = build_line(
         NewLine(description="x", amount=rated.amount, pricing=pricing), "USD", sort_order=0
     )
-    assert explain_line(usage) == ["7 × 1 = 7"]
+    assert explain_line(usage, "USD") == ["7 × 1 = 7"]
     true_up = NewLine(description="x", kind=LineKind.TRUE_UP, amount=rated.true_up, pricing=pricing)
-    steps = explain_line(build_line(true_up, "USD", sort_order=0))
-    assert steps == ["7 × 1 = 7", "10 minimum − 7 = 3 true-up"]
+    steps = explain_line(build_line(true_up, "USD", sort_order=0), "USD")
+    assert steps == ["7 × 1 = 7", "10.00 minimum − 7.00 = 3.00 true-up"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.server.rating.models import PriceShape
-from tallybook.server.rating.rules.explain import explain
+from tallybook.server.rating.rules.explain import explain, explain_true_up
 from tallybook.server.rating.rules.pipeline import rate_usage
 
 from .cases import shape_of
@@ -50,7 +50,8 @@ TIERS = [
             [
                 "1000 × 0.029 = 29",
                 "minimum 100 × 1/3 = 100/3",
-                "100/3 minimum − 29 = 13/3 true-up",
+                "minimum 100/3 rounded to 33.33",
+                "33.33 minimum − 29.00 = 4.33 true-up",
             ],
         ),
         (
@@ -60,7 +61,8 @@ TIERS = [
             [
                 "0.5 × 1 = 0.5",
                 "minimum 9.99 × 1/8 = 1.24875",
-                "1.24875 minimum − 0.5 = 0.74875 true-up",
+                "minimum 1.24875 rounded to 1.25",
+                "1.25 minimum − 0.50 = 0.75 true-up",
             ],
         ),
         (
@@ -87,18 +89,16 @@ def test_the_steps_read_as_published(
 ) -> None:
     shape = shape_of(terms)
     rated = rate_usage(shape, Decimal(quantity), part_of_period=Fraction(part))
-    assert explain(shape, rated) == lines
+    assert explain(shape, rated) + explain_true_up(shape, rated, currency="USD") == lines
 
 
 @given(shape=shapes(), quantity=quantities(), part=st.fractions(0, 1, max_denominator=1000))
 def test_each_step_is_a_true_equation(shape: PriceShape, quantity: Decimal, part: Fraction) -> None:
     rated = rate_usage(shape, quantity, part_of_period=part)
-    for line in explain(shape, rated):
-        equation = re.sub(
-            r"tier [0-9]+:|.*packages;|\([a-z]+\)|minimum [^−]*−(?=.*true-up)", "", line
-        )
-        if "true-up" in line:
-            continue  # shown by the examples
+    for line in explain(shape, rated) + explain_true_up(shape, rated, currency="JPY"):
+        if "rounded to" in line:
+            continue
+        equation = re.sub(r"tier [0-9]+:|.*packages;|\([a-z]+\)|true-up", "", line)
         left, _, right = re.sub(r"[a-z ]", "", equation).partition("=")
         assert evaluate(left) == Fraction(right), line
 

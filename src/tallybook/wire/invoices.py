@@ -288,6 +288,8 @@ class LineExplanation(Response):
     terms: dict[str, Any]
     """The terms it was priced on, as they stood, and where they come from."""
     steps: list[str]
+    events: str | None = None
+    """The path, below the API's root, that lists the events behind it by cursor; of usage."""
 
 
 class InvoiceExplanation(Response):

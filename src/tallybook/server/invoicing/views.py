@@ -154,12 +154,19 @@ def explanation(invoice: Invoice, lines: Sequence[Line]) -> wire.InvoiceExplanat
                 kind=line.kind.value,
                 amount=_money(line.total),
                 terms=terms_of(line),
-                steps=explain_line(line),
+                steps=explain_line(line, invoice.currency),
+                events=_events_path(invoice, line),
             )
             for line in lines
         ],
         steps=explain_total(invoice),
     )
+
+
+def _events_path(invoice: Invoice, line: Line) -> str | None:
+    if line.meter_id is None or line.subscription_id is None:
+        return None
+    return f"/invoices/{invoice.id}/lines/{line.id}/events"
 
 
 def credit_to_wire(note: CreditNote) -> credits.CreditNote:

@@ -12,6 +12,7 @@ from tallybook.server.invoicing.models import SOURCE_CHARGE, LineKind, NewLine
 from tallybook.server.kernel.money import EXACT, ZERO, plain, quantize_money
 from tallybook.server.kernel.periods import BillingPeriod, add_periods, period_index
 from tallybook.server.rating.models import RatedUsage
+from tallybook.server.rating.rules.minimum import posted_true_up
 from tallybook.server.rating.rules.pipeline import rate_usage
 from tallybook.server.subscriptions.models import (
     ChargeUsage,
@@ -86,11 +87,12 @@ def usage_lines(
 ) -> dict[Subject, list[NewLine]]:
     """Return what is billed in arrears for a closed period: usage, true-ups, metered charges.
 
-    Every priced meter and metered charge has its entry, empty where nothing is owed.
+    Every priced meter and metered charge has its entry, empty where nothing is owed. What ends
+    as it begins bills nothing, flat fees neither.
     Errors: UncoveredQuantity (past the last bound of a price); InvalidQuantity.
     """
     lines: dict[Subject, list[NewLine]] = {}
-    if period.is_trial:
+    if period.is_trial or period.end <= period.start:
         return lines
     for metered in usage.meters:
         rated = rate_usage(metered.terms.shape, metered.windows, part_of_period=period.share)
@@ -232,12 +234,13 @@ def _usage_of(
                 **common,
             )
         )
-    if rated.true_up:
+    true_up = posted_true_up(rated, currency=sub.currency)
+    if true_up:
         lines.append(
             NewLine(
                 description=f"{_name(metered)}: minimum commitment",
                 kind=LineKind.TRUE_UP,
-                amount=rated.true_up,
+                amount=true_up,
                 **common,
             )
         )
@@ -256,6 +259,7 @@ def _charge_of(sub: Subscription, period: Period, charged: ChargeUsage) -> NewLi
         meter_id=charge.meter_id,
         pricing={
             "contract_version": period.contract_version,
+            "source": "plan",
             "price": plain(charge.amount),
             "quantity": plain(charged.quantity),
             "counter_version": charged.counter_version,

@@ -1,6 +1,5 @@
 """The arithmetic of an invoice, in steps that a customer can follow."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -13,12 +12,12 @@ from tallybook.server.rating.rules import explain as rating
 _ARITHMETIC: Final = {"rated", "rated_again", "total", "billed_before", "credited"}
 
 
-def explain_line(line: Line) -> list[str]:
+def explain_line(line: Line, currency: str) -> list[str]:
     """Return the steps from the quantity to the line's total, one a line.
 
     Holds: each step is an equation, or says what is rounded to what.
     """
-    steps, exact = _priced(line)
+    steps, exact = _priced(line, currency)
     if exact is not None and exact != line.subtotal:
         steps.append(f"{_show(exact)} rounded to {_money(line.subtotal)}")
     if line.discount:
@@ -53,11 +52,11 @@ def terms_of(line: Line) -> dict[str, Any]:
     return {name: value for name, value in line.pricing.items() if name not in _ARITHMETIC}
 
 
-def _priced(line: Line) -> tuple[list[str], Decimal | Fraction | None]:
+def _priced(line: Line, currency: str) -> tuple[list[str], Decimal | Fraction | None]:
     """Return the steps to the amount before it is rounded, and that amount where it is known."""
     pricing = line.pricing
     if "shape" in pricing and "rated" in pricing:
-        return _rated(line)
+        return _rated(line, currency)
     if "total" in pricing and "billed_before" in pricing:
         again, before = pricing["total"], pricing["billed_before"]
         return [f"{again} rated again − {before} billed before = {_money(line.subtotal)}"], None
@@ -72,13 +71,13 @@ def _priced(line: Line) -> tuple[list[str], Decimal | Fraction | None]:
     return [f"{plain(line.quantity)} × {plain(line.unit_price)} = {plain(amount)}"], amount
 
 
-def _rated(line: Line) -> tuple[list[str], Decimal | Fraction]:
+def _rated(line: Line, currency: str) -> tuple[list[str], Decimal]:
     shape = PriceShape.from_json(line.pricing["shape"])
     rated = RatedUsage.from_json(line.pricing["rated"])
+    steps = rating.explain(shape, rated)
     if line.kind is LineKind.TRUE_UP:
-        return rating.explain(shape, rated), rated.true_up
-    without_minimum = replace(rated, minimum=Fraction(0), true_up=Fraction(0))
-    return rating.explain(shape, without_minimum), rated.amount
+        return steps + rating.explain_true_up(shape, rated, currency=currency), line.subtotal
+    return steps, rated.amount
 
 
 def _money(amount: Decimal) -> str:

@@ -1,9 +1,12 @@
 """The arithmetic of a rated usage, in lines that a customer can follow."""
 
+from decimal import Decimal
 from fractions import Fraction
 
-from tallybook.server.kernel.money import plain
+from tallybook.server.kernel.money import plain, quantize_money
 from tallybook.server.rating.models import PriceShape, PricingModel, RatedSlice, RatedUsage
+
+from .minimum import posted_true_up
 
 
 def explain(shape: PriceShape, rated: RatedUsage) -> list[str]:
@@ -21,8 +24,6 @@ def explain(shape: PriceShape, rated: RatedUsage) -> list[str]:
     if len(rated.slices) > 1:
         terms = " + ".join(plain(piece.amount) for piece in rated.slices)
         lines.append(f"{terms} = {plain(rated.amount)}")
-    if rated.minimum and shape.minimum_commitment:
-        lines += _explain_minimum(shape, rated)
     return lines
 
 
@@ -41,16 +42,31 @@ def _explain_slice(shape: PriceShape, rated: RatedUsage, piece: RatedSlice) -> s
     return f"{tier}{product}{fee} = {amount}"
 
 
-def _explain_minimum(shape: PriceShape, rated: RatedUsage) -> list[str]:
-    assert shape.minimum_commitment
-    part = rated.minimum / Fraction(shape.minimum_commitment)
+def explain_true_up(shape: PriceShape, rated: RatedUsage, *, currency: str) -> list[str]:
+    """Return the steps from the charge to what is missing to the minimum.
+
+    Holds: each line is an equation, or says what is rounded to what.
+    """
+    if not shape.minimum_commitment:
+        return []
+    usage = quantize_money(rated.amount, currency)
+    minimum = quantize_money(rated.minimum, currency)
     lines = []
+    if rated.amount != usage:
+        lines.append(f"{plain(rated.amount)} rounded to {_money(usage)}")
+    part = rated.minimum / Fraction(shape.minimum_commitment)
     if part != 1:
         lines.append(f"minimum {plain(shape.minimum_commitment)} × {part} = {_show(rated.minimum)}")
-    if rated.true_up:
-        charge = f"{_show(rated.minimum)} minimum − {plain(rated.amount)}"
-        lines.append(f"{charge} = {_show(rated.true_up)} true-up")
-    return lines
+    if rated.minimum != minimum:
+        lines.append(f"minimum {_show(rated.minimum)} rounded to {_money(minimum)}")
+    missing = posted_true_up(rated, currency=currency)
+    if not missing:
+        return lines
+    return [*lines, f"{_money(minimum)} minimum − {_money(usage)} = {_money(missing)} true-up"]
+
+
+def _money(amount: Decimal) -> str:
+    return format(amount, "f")
 
 
 def _show(amount: Fraction) -> str:

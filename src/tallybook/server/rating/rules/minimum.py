@@ -45,9 +45,17 @@ def line_amounts(rated: RatedUsage, *, currency: str) -> LineAmounts:
     Source: semantics, choices 4 and 16.
     """
     usage = quantize_money(rated.amount, currency)
-    total = max(usage, quantize_money(rated.minimum, currency))
+    true_up = posted_true_up(rated, currency=currency)
+    total = EXACT.add(usage, true_up)
     try:
         parse_decimal(plain(total))
     except ValueError:
         raise AmountTooLarge(amount=plain(total), currency=currency) from None
-    return LineAmounts(usage=usage, true_up=EXACT.subtract(total, usage), total=total)
+    return LineAmounts(usage=usage, true_up=true_up, total=total)
+
+
+def posted_true_up(rated: RatedUsage, *, currency: str) -> Decimal:
+    """Return what lies between the rounded usage and the rounded minimum, if that is more."""
+    usage = quantize_money(rated.amount, currency)
+    minimum = quantize_money(rated.minimum, currency)
+    return EXACT.subtract(max(usage, minimum), usage)
