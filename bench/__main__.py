@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from .gates import checks, webhooks
 from .limits import copy_rate, insert_rate
-from .load import Load, make_bodies, make_events, make_singles, send
+from .load import Load, make_bodies, make_events, make_singles, row_of, send
 from .money import debits, invoice_run
 from .servers import Server, postgres, serving, uvicorn
 
@@ -26,19 +26,6 @@ Row = dict[str, Any]
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _row(what: str, load: Load, *, beside: str, limit: float, must: float) -> Row:
-    return {
-        "what": what,
-        "per_s": round(load.rate),
-        "beside": beside,
-        "limit_per_s": round(limit),
-        "ratio": round(load.rate / limit, 2),
-        "must": must,
-        "p50_ms": round(load.p50 * 1000, 1),
-        "p99_ms": round(load.p99 * 1000, 1),
-    }
 
 
 def _batches(server: Server, count: int, size: int) -> tuple[list[dict[str, str]], Load, Load]:
@@ -68,15 +55,15 @@ def sqlite(scale: float) -> Iterator[Row]:
             events, load, again = _batches(server, int(usual * scale), size)
             limit = insert_rate(Path(scratch) / f"{size}.db", events, size)
             bare = "bare executemany, FULL"
-            yield _row(f"sqlite, batches of {size}", load, beside=bare, limit=limit, must=0.6)
+            yield row_of(f"sqlite, batches of {size}", load, beside=bare, limit=limit, must=0.6)
             fresh = "the same, fresh"
-            yield _row(
+            yield row_of(
                 f"sqlite, only duplicates, {size}", again, beside=fresh, limit=load.rate, must=1.0
             )
         _say("sqlite: single events")
         events, load = _singles(server, int(15_000 * scale))
         limit = insert_rate(Path(scratch) / "1.db", events, 1)
-        yield _row(
+        yield row_of(
             "sqlite, single events", load, beside="one-row commits, FULL", limit=limit, must=0.5
         )
         yield {"what": "memory of the server (peak), MB", "value": round(server.memory_mb())}
@@ -102,8 +89,8 @@ def on_postgres(scale: float) -> Iterator[Row]:
             assert (load.accepted, again.duplicates) == (count, count), (load, again)
             limit = copy_rate(url, events, 1000)
             beside = "COPY, INSERT … SELECT"
-            yield _row("postgres, batches of 1000", load, beside=beside, limit=limit, must=0.7)
-            yield _row(
+            yield row_of("postgres, batches of 1000", load, beside=beside, limit=limit, must=0.7)
+            yield row_of(
                 "postgres, only duplicates, 1000",
                 again,
                 beside="the same, fresh",
@@ -117,7 +104,7 @@ def on_postgres(scale: float) -> Iterator[Row]:
         with uvicorn("bench.naive:app", BENCH_DATABASE_URL=naive_url) as naive:
             bodies = make_singles(list(make_events(int(5_000 * scale))))
             simple = send(naive, "", bodies, events=len(bodies), path="/events")
-        yield _row(
+        yield row_of(
             "postgres, single events",
             load,
             beside="naive FastAPI, asyncpg",
@@ -135,7 +122,7 @@ def aged(scale: float) -> Iterator[Row]:
             for number in range(2, 22):
                 _say(f"aged: {keys} keys, {number * part:,} events")
                 last = _fill(server, part, random_keys=keys == "random")
-            yield _row(
+            yield row_of(
                 f"sqlite, after {20 * part:,}, {keys}",
                 last,
                 beside=f"the first {part:,}",

@@ -17,6 +17,7 @@ from .load import (
     make_bodies,
     make_events,
     make_request,
+    row_of,
     send,
     send_beside,
 )
@@ -29,19 +30,6 @@ CHECKS_A_S = 3_000  # while usage comes in at a quarter of its rate
 CACHED_A_S = 500_000
 EVENTS_A_S = 100  # that webhooks tell
 LATENCY_S = 5
-
-
-def _figures(what: str, load: Load, *, beside: str, limit: float, must: float) -> Row:
-    return {
-        "what": what,
-        "per_s": round(load.rate),
-        "beside": beside,
-        "limit_per_s": round(limit),
-        "ratio": round(load.rate / limit, 2),
-        "must": must,
-        "p50_ms": round(load.p50 * 1000, 1),
-        "p99_ms": round(load.p99 * 1000, 1),
-    }
 
 
 def checks(scale: float) -> Iterator[Row]:
@@ -58,13 +46,13 @@ def checks(scale: float) -> Iterator[Row]:
         ingest = _ingest(server, int(40_000 * scale))
         alone = send(server.url, server.key, asked, events=count, path=CHECK)
         limit = bare.rate
-        yield _figures("access.check", alone, beside="bare ASGI hello", limit=limit, must=0.2)
+        yield row_of("access.check", alone, beside="bare ASGI hello", limit=limit, must=0.2)
         requests = [make_request(server.url, server.key, CHECK, body) for body in asked]
         usage = _usage(server, int(200_000 * scale))
         load, beside = send_beside(
             server.url, requests, usage, per_s=ingest.rate / 4 / 100, events=count
         )
-        yield _figures(
+        yield row_of(
             f"access.check beside {round(beside * 100):,} events/s",
             load,
             beside="the goal",

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 CUSTOMERS = 7
 METER = "tokens"
@@ -25,6 +26,20 @@ class Load:
     @property
     def rate(self) -> float:
         return self.events / self.seconds
+
+
+def row_of(what: str, load: Load, *, beside: str, limit: float, must: float) -> dict[str, Any]:
+    """What a run did, beside a limit of the same machine (a second)."""
+    return {
+        "what": what,
+        "per_s": round(load.rate),
+        "beside": beside,
+        "limit_per_s": round(limit),
+        "ratio": round(load.rate / limit, 3),
+        "must": must,
+        "p50_ms": round(load.p50 * 1000, 1),
+        "p99_ms": round(load.p99 * 1000, 1),
+    }
 
 
 def uuid7_text(sequence: int) -> str:

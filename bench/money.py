@@ -20,7 +20,7 @@ from tallybook.server.wallets.tables import wallets
 
 from .clones import SEED, clone, connected
 from .limits_money import guarded_debits, invoice_rate, sqlite_debits, tpc_b
-from .load import Load, make_request, send_requests
+from .load import Load, make_request, row_of, send_requests
 from .servers import Server, postgres
 
 Row = dict[str, Any]
@@ -99,28 +99,15 @@ def debits(scale: float) -> Iterator[Row]:
         limit = sqlite_debits(Path(scratch) / "debits.db", int(20_000 * scale), WALLETS)
     for name, load, _ in _debit_both(None, scale):
         beside = "bare debit, entry, FULL"
-        yield _row(f"sqlite, debits of {name}", load, beside=beside, limit=limit, must=0.6)
+        yield row_of(f"sqlite, debits of {name}", load, beside=beside, limit=limit, must=0.6)
     say("wallets: postgres")
     with postgres() as url:
         (name, many, wallet_id), (hot_name, hot, _) = _debit_both(url, scale)
         limit = tpc_b(url, LIMIT_S)
-        yield _row(f"postgres, debits of {name}", many, beside="TPC-B", limit=limit, must=0.6)
+        yield row_of(f"postgres, debits of {name}", many, beside="TPC-B", limit=limit, must=0.6)
         limit = guarded_debits(url, wallet_id, LIMIT_S)
         beside = "guarded UPDATE of it"
-        yield _row(f"postgres, debits of {hot_name}", hot, beside=beside, limit=limit, must=0.7)
-
-
-def _row(what: str, load: Load, *, beside: str, limit: float, must: float) -> Row:
-    return {
-        "what": what,
-        "per_s": round(load.rate),
-        "beside": beside,
-        "limit_per_s": round(limit),
-        "ratio": round(load.rate / limit, 3),
-        "must": must,
-        "p50_ms": round(load.p50 * 1000, 1),
-        "p99_ms": round(load.p99 * 1000, 1),
-    }
+        yield row_of(f"postgres, debits of {hot_name}", hot, beside=beside, limit=limit, must=0.7)
 
 
 def _use(server: Server, meter: str) -> None:
@@ -192,7 +179,7 @@ def invoice_run(scale: float) -> Iterator[Row]:
         load = Load(count, count / rate, 0, 0, count, 0)
         beside = "bare INSERT, 100 a commit"
         what = f"{name}, invoices of {LINES} lines"
-        yield _row(what, load, beside=beside, limit=limit, must=0.25)
+        yield row_of(what, load, beside=beside, limit=limit, must=0.25)
         yield {
             "what": f"{name}, memory of {count // 4} subscriptions, MB",
             "value": round(peaks[0]),

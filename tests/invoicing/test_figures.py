@@ -231,3 +231,11 @@ def test_a_tax_on_a_part_is_rounded_once_on_either_rounding() -> None:
     figures = work_out(lines, terms, "USD", rounding=TaxRounding.LINE)
     assert figures.tax_total == Decimal("0.01")
     assert sum(line.tax for line in figures.lines) == Decimal("0.01")
+
+
+def test_a_tax_on_all_is_rounded_by_line_whether_or_not_it_says_so() -> None:
+    lines = [new_line("0.06"), new_line("0.06"), new_line("0.06")]
+    for taxable in (None, Decimal("0.18")):
+        terms = [TaxTerm("VAT", Decimal("0.08"), taxable)]
+        figures = work_out(lines, terms, "USD", rounding=TaxRounding.LINE)
+        assert figures.tax_total == sum(line.tax for line in figures.lines) == 0

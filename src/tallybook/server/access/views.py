@@ -1,6 +1,7 @@
 """Access, as answers show it."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec.json import encode
 
@@ -18,51 +19,39 @@ from .rules.holds import status_at
 
 
 def to_wire(decision: Decision, *, event_id: str | None = None) -> wire.AccessDecision:
-    entitlement = decision.entitlement
-    overage = None if entitlement is None else entitlement.overage
-    window = None if entitlement is None else entitlement.window
-    return wire.AccessDecision(
-        allowed=decision.is_allowed,
-        reason=decision.reason.value,
-        feature=decision.feature,
-        meter_id=None if entitlement is None else entitlement.meter_id,
-        subscription_id=None if entitlement is None else entitlement.timeline.id,
-        used=decision.used,
-        limit=decision.limit,
-        remaining=decision.remaining,
-        overage_allowed=overage in (Overage.BILL, Overage.FREE),
-        limit_type="none" if entitlement is None else entitlement.limit_type.value,
-        event_quota_window=None if window is None else window.value,
-        reset_at=decision.reset_at,
-        checked_at=decision.checked_at,
-        event_id=event_id,
-    )
+    return wire.AccessDecision(**_fields(decision), event_id=event_id)
 
 
 def to_json(decision: Decision) -> bytes:
     """Return the JSON of `to_wire`, made the short way."""
+    fields = _fields(decision)
+    for name in ("used", "limit", "remaining"):
+        fields[name] = None if fields[name] is None else plain(fields[name])
+    for name in ("reset_at", "checked_at"):
+        fields[name] = None if fields[name] is None else format_instant(fields[name])
+    return encode({**fields, "event_id": None})
+
+
+def _fields(decision: Decision) -> dict[str, Any]:
+    """Return what an answer shows, in its order."""
     entitlement = decision.entitlement
     overage = None if entitlement is None else entitlement.overage
     window = None if entitlement is None else entitlement.window
-    limit, remaining, reset_at = decision.limit, decision.remaining, decision.reset_at
-    return encode(
-        {
-            "allowed": decision.is_allowed,
-            "reason": decision.reason.value,
-            "feature": decision.feature,
-            "meter_id": None if entitlement is None else entitlement.meter_id,
-            "subscription_id": None if entitlement is None else entitlement.timeline.id,
-            "used": plain(decision.used),
-            "limit": None if limit is None else plain(limit),
-            "remaining": None if remaining is None else plain(remaining),
-            "overage_allowed": overage in (Overage.BILL, Overage.FREE),
-            "limit_type": "none" if entitlement is None else entitlement.limit_type.value,
-            "event_quota_window": None if window is None else window.value,
-            "reset_at": None if reset_at is None else format_instant(reset_at),
-            "checked_at": format_instant(decision.checked_at),
-            "event_id": None,
-        }
-    )
+    return {
+        "allowed": decision.is_allowed,
+        "reason": decision.reason.value,
+        "feature": decision.feature,
+        "meter_id": None if entitlement is None else entitlement.meter_id,
+        "subscription_id": None if entitlement is None else entitlement.timeline.id,
+        "used": decision.used,
+        "limit": decision.limit,
+        "remaining": decision.remaining,
+        "overage_allowed": overage in (Overage.BILL, Overage.FREE),
+        "limit_type": "none" if entitlement is None else entitlement.limit_type.value,
+        "event_quota_window": None if window is None else window.value,
+        "reset_at": decision.reset_at,
+        "checked_at": decision.checked_at,
+    }
 
 
 def _entitlement(decision: Decision) -> wire.Entitlement:

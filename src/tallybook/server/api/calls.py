@@ -148,12 +148,17 @@ def recognize(tx: Tx, token: str, pepper: bytes) -> Caller:
     return tx.remember(key, lambda: identity.authenticate(tx, token, pepper=pepper))
 
 
+def named_project(request: Request) -> str | None:
+    """Return the project that a request names, which must be its key's."""
+    named = request.headers.get("x-project-id")
+    if not named and request.scope["query_string"]:
+        named = request.query_params.get("project_id")
+    return named or None
+
+
 def _checked(request: Request, caller: Caller, needed: set[Scope]) -> datetime:
     """Return the time at the caller's space. Errors: those of `check_caller`."""
-    named = request.headers.get("x-project-id")
-    if named is None and request.scope["query_string"]:
-        named = request.query_params.get("project_id")
-    check_caller(caller, needed=needed, project_id=named)
+    check_caller(caller, needed=needed, project_id=named_project(request))
     return caller.space.now(clock.now())
 
 

@@ -30,7 +30,7 @@ from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
-from .calls import bearer, check_caller, idempotency_key, json_response, recognize
+from .calls import bearer, check_caller, idempotency_key, json_response, named_project, recognize
 from .express import RawRoute, handled_by
 from .problems import responses
 
@@ -44,7 +44,7 @@ def _who(request: Request, needed: set[Scope]) -> Callable[[Tx], Space]:
     token, pepper = bearer(request), request.app.state.pepper
     if not api_keys.is_well_formed(token):
         raise InvalidApiKey()
-    project_id = request.headers.get("x-project-id") or request.query_params.get("project_id")
+    project_id = named_project(request)
 
     def who(tx: Tx) -> Space:
         seen = tx.notes.setdefault("callers", {})  # requests of one key that were joined

@@ -72,8 +72,7 @@ def owed(tx: Tx, space: Space, customer: Customer, *, contract_id: str | None = 
         periods.append(period)
         lines += _lines(tx, space, sub, period)
     currency = currencies[0] if currencies else customer.currency or space.default_currency
-    rounding = space.settings.tax_rounding
-    figures = work_out(_with_ids(lines), taxes_of(space, customer), currency, rounding=rounding)
+    figures = _figures(space, customer, lines, currency)
     return Preview(
         currency,
         figures,
@@ -91,11 +90,15 @@ def _of_draft(
         sub, period = opening
         terms = terms_of(tx, space, sub, period)
         lines = opening_lines(sub, period, terms, is_first=True, zone=space.zone)
-    rounding = space.settings.tax_rounding
-    taxes = taxes_of(space, customer)
-    figures = work_out(_with_ids(lines), taxes, draft.currency, rounding=rounding)
+    figures = _figures(space, customer, lines, draft.currency)
     span = (None, None) if opening is None else (opening[1].start, opening[1].end)
     return Preview(draft.currency, figures, *span)
+
+
+def _figures(space: Space, customer: Customer, lines: Sequence[NewLine], currency: str) -> Figures:
+    new = [replace(line, id=new_id("ili")) for line in lines]
+    rounding = space.settings.tax_rounding
+    return work_out(new, taxes_of(space, customer), currency, rounding=rounding)
 
 
 def _lines(tx: Tx, space: Space, sub: Subscription, period: Period) -> list[NewLine]:
@@ -107,7 +110,3 @@ def _lines(tx: Tx, space: Space, sub: Subscription, period: Period) -> list[NewL
     lines = [line for part in usage_lines(sub, period, usage).values() for line in part]
     lines += adjustments(tx, space, sub, timelines, before=period.number)
     return list(never_negative(sub, lines, None).lines)
-
-
-def _with_ids(lines: Sequence[NewLine]) -> list[NewLine]:
-    return [replace(line, id=new_id("ili")) for line in lines]

@@ -56,7 +56,6 @@ def work_out(
     """Return a tax: the rate on the sum of the discounted lines, rounded once.
 
     With `nets`, the lines' net totals, it is rounded on each line, where it is on all of them.
-
     Errors: TaxableTooLarge; TooManyDecimals; AmountMismatch.
     """
     taxable = subtotal
@@ -68,14 +67,15 @@ def work_out(
                 subtotal=plain(subtotal),
                 errors=[FieldError(where, "invalid", "is not within the sum of the lines")],
             )
-    if nets is None or term.taxable_amount is not None:
+    covers_all = taxable == subtotal
+    if nets is None or not covers_all:
         amount = _on(taxable, term.rate, currency)
     else:
         amount = sum(
             (_on(net, term.rate, currency) for net in nets), quantize_money(Decimal(0), currency)
         )
     check_claim(term.amount, amount, currency, pointer=f"{pointer}/amount")
-    return Tax(term.name, term.rate, taxable, amount, covers_all=taxable == subtotal)
+    return Tax(term.name, term.rate, taxable, amount, covers_all=covers_all)
 
 
 def _on(net: Decimal, rate: Decimal, currency: str) -> Decimal:

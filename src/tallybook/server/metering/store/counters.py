@@ -2,38 +2,33 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, select, text, tuple_
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tuple_
 
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import plain
 from tallybook.server.metering.models import CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import Prepared
 
 _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
 _COUNTED: Final = (
     "events", "total", "highest", "lowest", "latest", "latest_at", "members", "version",
 )  # fmt: skip
-_UPSERT: Final = """
-    INSERT INTO counters (
-        space_id, subscription_id, meter_id, "window", start,
-        events, total, highest, lowest, latest, latest_at, members, version
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (space_id, subscription_id, meter_id, "window", start) DO UPDATE SET
-        events = excluded.events, total = excluded.total, highest = excluded.highest,
-        lowest = excluded.lowest, latest = excluded.latest, latest_at = excluded.latest_at,
-        members = excluded.members, version = excluded.version
-"""
-"""SQLite's way to write counters, straight to the driver: each write of usage does it."""
-_ONE: Final = select(counters).where(*(counters.c[name] == bindparam(name) for name in _KEY))
-"""One counter: the statement of each access check, made once."""
+_SAVE: Final = Prepared(
+    lambda insert: insert(counters).on_conflict_do_update(
+        index_elements=list(_KEY),
+        set_={name: insert(counters).excluded[name] for name in _COUNTED},
+    )
+)
+"""Each write of usage does it, as each check may ask for one."""
+_ONE: Final = Prepared(
+    lambda _: select(counters).where(*(counters.c[name] == bindparam(name) for name in _KEY))
+)
 _LOCK: Final = text("""
     SELECT counters.*
     FROM unnest(
@@ -81,8 +76,8 @@ def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey,
     if len(keys) == 1:
         (key,) = keys
         one = {name: getattr(key, name) for name in _KEY[1:]}
-        row = tx.execute(_ONE, {"space_id": space, **one}).mappings().first()
-        return {} if row is None else {key: _tally(row)}
+        found_one = tx.row(_ONE, space_id=space, **one)
+        return {} if found_one is None else {key: _tally(found_one)}
     t = counters.c
     columns = tuple_(t.subscription_id, t.meter_id, t.window, t.start)
     found = {}
@@ -146,20 +141,7 @@ def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
     if not tallies:
         return
     tx.changed({(space, key): tally for key, tally in tallies.items()})
-    ordered = sorted(tallies, key=_order)
-    if tx.is_sqlite:
-        tx.driver.executemany(_UPSERT, [_values(space, key, tallies[key]) for key in ordered])
-        return
-    rows = [_to_row(space, key, tallies[key]) for key in ordered]
-    tx.execute(_upsert(), rows)
-
-
-@cache
-def _upsert() -> Executable:
-    insert = postgresql.insert(counters)
-    changes = {name: insert.excluded[name] for name in _COUNTED}
-    upsert: Executable = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
-    return upsert
+    tx.run_all(_SAVE, [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)])
 
 
 def add_members(tx: Tx, space: SpaceId, key: CounterKey, members: Sequence[str]) -> list[str]:
@@ -247,25 +229,6 @@ def _tally(row: Mapping[Any, Any]) -> Tally:
         latest_at=row["latest_at"],
         members=row["members"],
         version=row["version"],
-    )
-
-
-def _values(space: SpaceId, key: CounterKey, tally: Tally) -> tuple[Any, ...]:
-    """Return a row as SQLite's driver takes it, in the order of `_UPSERT`."""
-    return (
-        space,
-        key.subscription_id,
-        key.meter_id,
-        key.window,
-        to_micros(key.start),
-        tally.events,
-        *(
-            None if one is None else plain(one)
-            for one in (tally.total, tally.highest, tally.lowest, tally.latest)
-        ),
-        None if tally.latest_at is None else to_micros(tally.latest_at),
-        tally.members,
-        tally.version,
     )
 
 
