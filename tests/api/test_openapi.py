@@ -29,3 +29,8 @@ def test_every_operation_is_named_described_and_refuses_in_one_form(api: TestCli
                 if status.startswith(("4", "5")):
                     assert list(answer["content"]) == ["application/problem+json"], path
     assert len(names) == len(set(names))
+
+
+def test_a_browser_is_led_to_the_pages(api: TestClient) -> None:
+    answer = api.get("http://testserver/", follow_redirects=True)
+    assert (answer.status_code, answer.url.path) == (200, "/api/v1/docs")

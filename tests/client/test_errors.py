@@ -141,6 +141,16 @@ def test_refused_fields_are_named() -> None:
     )
 
 
+def test_what_the_message_says_of_a_field_is_not_said_again() -> None:
+    wrong = [{"pointer": "/amount", "code": "invalid", "detail": "must be greater than zero"}]
+    detail = "/amount: must be greater than zero"
+    error = error_from_response(problem(422, "validation_failed", detail=detail, errors=wrong))
+    assert str(error) == f"422 validation_failed: {detail} (request req_1)"
+    whole = [{**wrong[0], "detail": "Only 5 are due."}]
+    error = error_from_response(problem(422, "x", detail="Only 5 are due.", errors=whole))
+    assert str(error) == "422 x: Only 5 are due. (request req_1)"
+
+
 @pytest.mark.parametrize(
     ("headers", "extra", "expect"),
     [

@@ -49,9 +49,6 @@ WITHOUT_SPACE = {
         "find": "a provider names an order of any space, with a signature",
         "forget_events": "what is too old goes, in all spaces",
     },
-    "server/metering/store/counters.py": {
-        "_upsert": "a statement, made once; the rows that it stores bring their space",
-    },
     "server/metering/store/inserts.py": {
         "reserve_positions": "one row of numbers for the events of all spaces",
     },

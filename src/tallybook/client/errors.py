@@ -140,9 +140,15 @@ class APIStatusError(APIError):
 
     def __str__(self) -> str:
         parts = [str(self.status_code), *([self.code] if self.code else [])]
-        shown = self.errors[:_FIELDS_SHOWN_MAX]
+        said = self.message
+        unsaid = [
+            error
+            for error in self.errors
+            if error.detail != said and f"{error.pointer}: {error.detail}" not in said
+        ]
+        shown = unsaid[:_FIELDS_SHOWN_MAX]
         fields = "".join(f"; {error.pointer}: {error.detail}" for error in shown)
-        more = len(self.errors) - len(shown)
+        more = len(unsaid) - len(shown)
         tail = f"; and {more} more" if more else ""
         origin = f" (request {self.request_id})" if self.request_id else ""
         return f"{' '.join(parts)}: {self.message}{fields}{tail}{origin}"

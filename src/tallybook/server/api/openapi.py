@@ -10,7 +10,7 @@ import fastapi_offline
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from tallybook.server.storage import open_database, schema
@@ -101,10 +101,17 @@ def _tidy(operation: dict[str, Any]) -> None:
 
 
 def install(app: FastAPI, prefix: str) -> None:
-    """Serve the document at `/openapi.json` and its pages at `/docs` and `/redoc`."""
+    """Serve the document at `/openapi.json` and its pages at `/docs` and `/redoc`.
+
+    Who opens the server's address in a browser is led to the pages.
+    """
     url = f"{prefix}/openapi.json"
     assets = Path(fastapi_offline.__file__).parent / "static"
     app.mount(f"{prefix}/docs-assets", StaticFiles(directory=assets), name="docs-assets")
+
+    @app.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse(f"{prefix}/docs")
 
     @app.get(url, include_in_schema=False)
     def openapi_json() -> JSONResponse:

@@ -161,9 +161,7 @@ class Story:
             {
                 "number": it.number,
                 "customer": names[it.customer_id],
-                "period_start": None
-                if it.period_start is None
-                else format_instant(it.period_start),
+                "period_start": None if it.period_start is None else f"{it.period_start:%Y-%m-%d}",
                 "total": str(it.total),
                 "amount_due": str(it.amount_due),
                 "currency": it.currency,

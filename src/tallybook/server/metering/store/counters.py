@@ -12,7 +12,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering.models import CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared
 
 _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
@@ -27,7 +27,10 @@ _SAVE: Final = Prepared(
 )
 """Each write of usage does it, as each check may ask for one."""
 _ONE: Final = Prepared(
-    lambda _: select(counters).where(*(counters.c[name] == bindparam(name) for name in _KEY))
+    lambda _: select(counters).where(
+        counters.c.space_id == SPACE,
+        *(counters.c[name] == bindparam(name) for name in _KEY[1:]),
+    )
 )
 _LOCK: Final = text("""
     SELECT counters.*
@@ -76,7 +79,7 @@ def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey,
     if len(keys) == 1:
         (key,) = keys
         one = {name: getattr(key, name) for name in _KEY[1:]}
-        found_one = tx.row(_ONE, space_id=space, **one)
+        found_one = tx.row(_ONE, space=space, **one)
         return {} if found_one is None else {key: _tally(found_one)}
     t = counters.c
     columns = tuple_(t.subscription_id, t.meter_id, t.window, t.start)
