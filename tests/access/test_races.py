@@ -18,7 +18,7 @@ from tallybook.server.customers import service as customers
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
-from tallybook.server.ingest.models import Incoming
+from tallybook.server.ingest.models import Incoming, Named
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.ids import uuid7_hex
 from tallybook.server.reports import verify
@@ -55,20 +55,8 @@ class Gate:
         return self.db.write_now(whole)
 
     def record(self, key: str | None = None, quantity: Decimal = ONE) -> bool:
-        item = Incoming(
-            customer_id=self.customer_id,
-            customer_external_id=None,
-            meter_ref="calls",
-            quantity=quantity,
-            at=None,
-            idempotency_key=key or uuid7_hex(),
-            subscription_id=None,
-            agent_ref=None,
-            action_type=None,
-            attributes=None,
-            attributes_text=None,
-            metadata_text=None,
-        )
+        named = Named(customer_id=self.customer_id, meter_ref="calls")
+        item = Incoming(named, quantity, None, key or uuid7_hex())
 
         def work(tx: Tx, customer: Customer) -> bool:
             now = clock.now()

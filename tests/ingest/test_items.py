@@ -14,7 +14,9 @@ from tallybook.server.ingest.formats.items import (
     decode_item,
 )
 from tallybook.server.ingest.models import Incoming, Refused
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.errors import InvalidInput, Malformed
+from tallybook.server.kernel.money import plain
 from tallybook.wire.events import EventBatch, EventCreate
 
 from .corpus import BODIES, BROKEN, EVENT, ITEMS, REFUSED, Case
@@ -41,9 +43,10 @@ def test_both_definitions_of_an_event_agree(case: Case) -> None:
         assert isinstance(checked, Incoming), checked
         shown = public(case.body)
         assert checked.quantity == shown.quantity
-        assert checked.at == shown.timestamp
-        assert checked.meter_ref == shown.meter
-        assert (checked.customer_id, checked.customer_external_id) == (
+        assert checked.at == (None if shown.timestamp is None else to_micros(shown.timestamp))
+        assert checked.digits == plain(shown.quantity)
+        assert checked.named.meter_ref == shown.meter
+        assert (checked.named.customer_id, checked.named.customer_external_id) == (
             shown.customer_id,
             shown.customer_external_id,
         )
@@ -114,7 +117,7 @@ def test_a_time_is_kept_to_the_microsecond_in_utc() -> None:
     body = b'{"customer_id": "c", "meter": "m", "timestamp": "2026-03-01T12:00:00.123456789+05:30"}'
     checked = check_item(decode_item(body))
     assert isinstance(checked, Incoming)
-    assert checked.at == datetime(2026, 3, 1, 6, 30, 0, 123456, tzinfo=UTC)
+    assert checked.at == to_micros(datetime(2026, 3, 1, 6, 30, 0, 123456, tzinfo=UTC))
 
 
 def test_an_event_without_a_key_gets_one_of_its_own() -> None:

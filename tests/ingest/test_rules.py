@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.server.catalog.models import ChargeId, ChargeTerms, ChargeType, MeterTerms, Terms
-from tallybook.server.ingest.models import Counted, CrossingKind, Incoming, Refused
+from tallybook.server.ingest.models import Counted, CrossingKind, Incoming, Named, Refused
 from tallybook.server.ingest.rules.count import count
 from tallybook.server.ingest.rules.enrich import Placed, check_time, enrich
 from tallybook.server.ingest.rules.lanes import Names, place_of
 from tallybook.server.ingest.rules.quota import counting_since
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import (
     PERIOD_WINDOW,
     Aggregation,
     CounterKey,
+    Event,
     Meter,
     MeterId,
     MeterKind,
@@ -35,6 +37,12 @@ from tests.subscriptions.examples import day, terms
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+CUS, AGT = f"cus_{1:032x}", f"agt_{1:032x}"
+SUB_1, SUB_2, SUB_3 = (f"sub_{number:032x}" for number in (1, 2, 3))
+
+
+def meter_id(key: str) -> str:
+    return f"mtr_{key.encode().hex():>032}"
 
 
 def meter(
@@ -43,7 +51,7 @@ def meter(
     value_field: str | None = None,
 ) -> Meter:
     return Meter(
-        id=MeterId(f"mtr_{key}"), key=key, name=key, kind=MeterKind.BILLABLE,
+        id=MeterId(meter_id(key)), key=key, name=key, kind=MeterKind.BILLABLE,
         aggregation=aggregation, unit_label=None, value_field=value_field, description=None,
         status=MeterStatus.ACTIVE, cost_type=None, cost_per_unit=None, category=None, metadata={},
         events_seen=False, created_at=NOW, updated_at=NOW,
@@ -53,7 +61,7 @@ def meter(
 def priced(key: str = "calls", included: str = "10", **shape: Any) -> MeterTerms:
     shape = {"limit_type": "event_quota", **shape}
     return MeterTerms(
-        meter_id=MeterId(f"mtr_{key}"), meter_key=key, meter_price_id=None, agent_action_id=None,
+        meter_id=MeterId(meter_id(key)), meter_key=key, meter_price_id=None, agent_action_id=None,
         aggregation=Aggregation.COUNT, value_field=None, unit_label=None,
         shape=build_shape(
             pricing_model="per_unit", unit_price=Decimal(1),
@@ -75,37 +83,39 @@ def line(
         for number, (start, end) in enumerate(spans)
     )  # fmt: skip
     return Timeline(
-        id=id, customer_id="cus_1", plan_id=signed.plan_id, parent_plan_id=signed.parent_plan_id,
+        id=id, customer_id=CUS, plan_id=signed.plan_id, parent_plan_id=signed.parent_plan_id,
         status=Status.ACTIVE, started_at=spans[0][0], ended_at=None, trial_end=None,
         periods=periods,
     )  # fmt: skip
 
 
 def incoming(**fields: Any) -> Incoming:
-    given: dict[str, Any] = {
-        "customer_id": None, "customer_external_id": "acme", "meter_ref": "calls",
-        "quantity": Decimal(1), "at": NOW, "idempotency_key": "k", "subscription_id": None,
-        "agent_ref": None, "action_type": None, "attributes": None, "attributes_text": None,
-        "metadata_text": None,
-    }  # fmt: skip
-    return Incoming(**{**given, **fields})
+    given: dict[str, Any] = {"customer_external_id": "acme", "meter_ref": "calls", **fields}
+    naming = {name: given.pop(name) for name in Named.__struct_fields__ if name in given}
+    at = given.pop("at", NOW)
+    micros = None if at is None else to_micros(at)
+    return Incoming(Named(**naming), given.pop("quantity", Decimal(1)), micros, "k", **given)
 
 
 def names(*lines: Timeline, **fields: Any) -> Names:
     given: dict[str, Any] = {
-        "customer_ids": frozenset({"cus_1"}),
-        "external_ids": {"acme": "cus_1"},
+        "customer_ids": frozenset({CUS}),
+        "external_ids": {"acme": CUS},
         "meters": {"calls": meter()},
-        "timelines": {"cus_1": lines},
+        "timelines": {CUS: lines},
     }
     return Names(**{**given, **fields})
 
 
 def placed(item: Incoming, known: Names, **given: Any) -> Placed | Refused:
     options: dict[str, Any] = {
-        "position": 1, "now": NOW, "received_at": NOW, "backfill": False, "zone": UTC_ZONE,
+        "position": 1, "now": NOW, "backfill": False, "zone": UTC_ZONE,
     }  # fmt: skip
     return enrich(item, known, **{**options, **given})
+
+
+def event_of(made: Placed) -> Event:
+    return made.row.as_event(NOW, over_limit=False)
 
 
 def counted_of(item: Incoming, known: Names, **given: Any) -> Counted:
@@ -136,7 +146,7 @@ def test_times_are_taken_from_35_days_ago_to_5_minutes_ahead(
 def test_an_event_without_a_time_is_of_now() -> None:
     made = placed(incoming(at=None), names())
     assert isinstance(made, Placed)
-    assert made.event.at == NOW
+    assert event_of(made).at == NOW
 
 
 @pytest.mark.parametrize(
@@ -145,16 +155,20 @@ def test_an_event_without_a_time_is_of_now() -> None:
         (incoming(customer_external_id="x"), {}, "customer_not_found"),
         (incoming(meter_ref="x"), {}, "meter_not_found"),
         (incoming(meter_ref=None, agent_ref="x"), {}, "agent_not_found"),
-        (incoming(meter_ref=None, agent_ref="b"), {"agents": {"b": "agt_1"}}, "meter_ambiguous"),
+        (incoming(meter_ref=None, agent_ref="b"), {"agents": {"b": AGT}}, "meter_ambiguous"),
         (incoming(), {"meters": {"calls": meter("calls", Aggregation.SUM, "n")}}, "value_missing"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_placed_is_kept_and_never_counted(
     item: Incoming, known: dict[str, Any], reason: str
 ) -> None:
-    made = placed(item, names(line("sub_1", terms("pro", priced())), **known))
+    made = placed(item, names(line(SUB_1, terms("pro", priced())), **known))
     assert isinstance(made, Placed)
-    assert (made.event.reason, made.counted, made.event.subscription_id) == (reason, None, None)
+    assert (event_of(made).reason, made.counted, event_of(made).subscription_id) == (
+        reason,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,9 +205,9 @@ def test_what_a_meter_reads_of_an_event(
     )
     assert isinstance(made, Placed)
     if value is None:
-        assert (made.event.reason, made.event.value) == ("value_missing", None)
+        assert (event_of(made).reason, event_of(made).value) == ("value_missing", None)
     else:
-        assert (made.event.value, made.event.member) == (Decimal(value), member)
+        assert (event_of(made).value, event_of(made).member) == (Decimal(value), member)
 
 
 def test_without_a_value_field_the_quantity_is_read() -> None:
@@ -201,45 +215,43 @@ def test_without_a_value_field_the_quantity_is_read() -> None:
         known = names(meters={"calls": meter("calls", aggregation)})
         made = placed(incoming(quantity=Decimal("2.50")), known)
         assert isinstance(made, Placed)
-        assert made.event.value == Decimal("2.5")
+        assert event_of(made).value == Decimal("2.5")
 
 
 def test_an_agents_action_gives_the_meter() -> None:
-    actions = {"agt_1": [("task", meter("a")), ("task", meter("b")), ("outcome", meter("c"))]}
-    known = names(agents={"bot": "agt_1"}, actions=actions)
+    actions = {AGT: [("task", meter("a")), ("task", meter("b")), ("outcome", meter("c"))]}
+    known = names(agents={"bot": AGT}, actions=actions)
     bare = {"meter_ref": None, "agent_ref": "bot"}
 
     def found(**fields: Any) -> str | None:
-        made = placed(incoming(**bare, **fields), known)
+        made = placed(incoming(**{**bare, **fields}), known)
         assert isinstance(made, Placed)
-        return made.event.meter_id
+        return event_of(made).meter_id
 
-    assert found(action_type="outcome") == "mtr_c"
+    assert found(action_type="outcome") == meter_id("c")
     assert found(action_type="task") is None
     assert found() is None
-    assert found(action_type="task", attributes={"action": "b"}) == "mtr_b"
-    assert found(attributes={"action": "c"}) == "mtr_c"
+    assert found(action_type="task", attributes={"action": "b"}) == meter_id("b")
+    assert found(attributes={"action": "c"}) == meter_id("c")
     assert found(action_type="task", attributes={"action": "c"}) is None
 
 
 def test_the_earliest_subscription_counts_unless_another_is_named() -> None:
     signed = terms("pro", priced())
-    first = line("sub_1", signed, (day(3, 1), day(4, 1)))
-    second = line("sub_2", signed, (day(3, 2), day(4, 2)))
+    first = line(SUB_1, signed, (day(3, 1), day(4, 1)))
+    second = line(SUB_2, signed, (day(3, 2), day(4, 2)))
     known = names(second, first)
-    assert counted_of(incoming(), known).counter.subscription_id == "sub_1"
-    named = counted_of(incoming(subscription_id="sub_2"), known)
-    assert named.counter == CounterKey("sub_2", "mtr_calls", PERIOD_WINDOW, day(3, 2))
-    refused = placed(incoming(subscription_id="sub_3"), known)
+    assert counted_of(incoming(), known).counter.subscription_id == SUB_1
+    named = counted_of(incoming(subscription_id=SUB_2), known)
+    assert named.counter == CounterKey(SUB_2, meter_id("calls"), PERIOD_WINDOW, day(3, 2))
+    refused = placed(incoming(subscription_id=SUB_3), known)
     assert isinstance(refused, Refused)
     assert (refused.code, refused.pointer) == ("subscription_not_found", "/subscription_id")
 
 
 def test_an_addon_raises_the_limit_of_its_parent() -> None:
-    parent = line("sub_1", terms("pro", priced(included="10")))
-    addon = line(
-        "sub_2", terms("more", priced(included="5"), parent="pro"), (day(3, 10), day(4, 10))
-    )
+    parent = line(SUB_1, terms("pro", priced(included="10")))
+    addon = line(SUB_2, terms("more", priced(included="5"), parent="pro"), (day(3, 10), day(4, 10)))
     before = counted_of(incoming(at=day(3, 9)), names(parent, addon))
     after = counted_of(incoming(at=day(3, 11)), names(parent, addon))
     assert before.quota is not None
@@ -250,22 +262,22 @@ def test_an_addon_raises_the_limit_of_its_parent() -> None:
 
 def test_a_trial_and_a_closed_period_count_too() -> None:
     for known in (
-        names(line("sub_1", terms("pro", priced()), trial=True)),
-        names(line("sub_1", terms("pro", priced()), closed=True)),
+        names(line(SUB_1, terms("pro", priced()), trial=True)),
+        names(line(SUB_1, terms("pro", priced()), closed=True)),
     ):
         assert counted_of(incoming(), known).counter.start == day(3, 1)
 
 
 def test_a_time_between_periods_counts_nowhere() -> None:
     spans = ((day(2, 1), day(3, 1)), (day(4, 1), day(5, 1)))
-    made = placed(incoming(), names(line("sub_1", terms("pro", priced()), *spans)))
+    made = placed(incoming(), names(line(SUB_1, terms("pro", priced()), *spans)))
     assert isinstance(made, Placed)
-    assert (made.counted, made.event.reason, made.event.period) == (None, None, None)
+    assert (made.counted, event_of(made).reason, event_of(made).period) == (None, None, None)
 
 
 def test_a_boundary_belongs_to_the_later_period() -> None:
     spans = ((day(2, 1), day(3, 1)), (day(3, 1), day(4, 1)))
-    known = names(line("sub_1", terms("pro", priced()), *spans))
+    known = names(line(SUB_1, terms("pro", priced()), *spans))
     just_before = counted_of(incoming(at=day(3, 1) - timedelta(microseconds=1)), known)
     assert just_before.counter.start == day(2, 1)
     assert counted_of(incoming(at=day(3, 1)), known).counter.start == day(3, 1)
@@ -274,16 +286,16 @@ def test_a_boundary_belongs_to_the_later_period() -> None:
 def test_a_charge_by_a_meter_counts_it_without_a_limit() -> None:
     charge = ChargeTerms(
         ChargeId("chg_1"), "seats", "Seats", ChargeType.SEAT_BASED, Decimal(5), None,
-        MeterId("mtr_calls"), "calls", Aggregation.MAX,
+        MeterId(meter_id("calls")), "calls", Aggregation.MAX,
     )  # fmt: skip
     signed = terms("pro")
-    by_charge = line("sub_1", Terms(**{**_fields(signed), "charges": (charge,)}))
+    by_charge = line(SUB_1, Terms(**{**_fields(signed), "charges": (charge,)}))
     made = counted_of(incoming(), names(by_charge))
-    assert (made.counter.subscription_id, made.quota) == ("sub_1", None)
-    priced_later = line("sub_2", terms("more", priced()), (day(3, 5), day(4, 5)))
-    place = place_of([by_charge, priced_later], "mtr_calls", NOW)
+    assert (made.counter.subscription_id, made.quota) == (SUB_1, None)
+    priced_later = line(SUB_2, terms("more", priced()), (day(3, 5), day(4, 5)))
+    place = place_of([by_charge, priced_later], meter_id("calls"), NOW)
     assert place is not None
-    assert place.timeline.id == "sub_2", "a price goes before a charge"
+    assert place.timeline.id == SUB_2, "a price goes before a charge"
 
 
 def _fields(signed: Terms) -> dict[str, Any]:
@@ -312,7 +324,7 @@ def test_a_quota_window_is_local_and_starts_anew(
 ) -> None:
     spans = ((day(2, 10), day(3, 10)), (day(3, 10), day(4, 10)))
     signed = terms("pro", priced(event_quota_window=window))
-    quota = counted_of(incoming(), names(line("sub_1", signed, *spans)), zone=zone).quota
+    quota = counted_of(incoming(), names(line(SUB_1, signed, *spans)), zone=zone).quota
     assert quota is not None
     assert quota.reset_at == reset_at
     assert quota.counter.start == max(start, day(3, 10))
@@ -329,20 +341,20 @@ def test_a_window_goes_on_over_a_renewal_and_starts_at_0_with_new_terms() -> Non
         ((1, 1, 2), day(3, 12)),
         ((1, 2, 2), day(3, 10)),
     ):
-        sub = line("sub_1", signed, *spans, versions=versions)
+        sub = line(SUB_1, signed, *spans, versions=versions)
         quota = counted_of(incoming(), names(sub)).quota
         assert quota is not None
         assert (quota.counter.start, quota.since) == (day(3, 12), since)
-    sub = line("sub_1", signed, *spans)
+    sub = line(SUB_1, signed, *spans)
     assert counting_since(sub, sub.periods[2]) == day(2, 10)
 
 
 def event(position: int, value: str, hours: int = 0, **fields: Any) -> Counted:
     given: dict[str, Any] = {
-        "position": position, "customer_id": "cus_1", "aggregation": Aggregation.SUM,
+        "position": position, "customer_id": CUS, "aggregation": Aggregation.SUM,
         "value": Decimal(value), "member": None, "at": NOW + timedelta(hours=hours),
     }  # fmt: skip
-    known = names(line("sub_1", terms("pro", priced(included="10"))))
+    known = names(line(SUB_1, terms("pro", priced(included="10"))))
     like = counted_of(incoming(), known)
     return Counted(**{**given, "counter": like.counter, "quota": like.quota, **fields})
 

@@ -17,8 +17,9 @@ from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Scope
 from tallybook.server.ingest.errors import MalformedJson
-from tallybook.server.ingest.models import Incoming
+from tallybook.server.ingest.models import Incoming, Named
 from tallybook.server.kernel import clock
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import uuid7_hex
 from tallybook.server.storage import Database, Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
@@ -119,16 +120,18 @@ def _record(body: wire.AccessCheck, request: Request) -> Response:
 
     def work(tx: Tx) -> tuple[wire.AccessDecision, bool]:
         customer = _customer(tx, body, call)
-        item = Incoming(
+        named = Named(
             customer_id=customer.id,
-            customer_external_id=None,
             meter_ref=body.feature,
-            quantity=body.quantity,
-            at=body.timestamp,
-            idempotency_key=key,
             subscription_id=body.subscription_id,
             agent_ref=body.agent,
             action_type=body.action_type,
+        )
+        item = Incoming(
+            named,
+            body.quantity,
+            None if body.timestamp is None else to_micros(body.timestamp),
+            key,
             attributes=body.attributes,
             attributes_text=json_text(body.attributes),
             metadata_text=json_text(body.metadata),

@@ -88,7 +88,7 @@ async def _create(request: Request) -> Response:
         raise InvalidInput(errors=[FieldError(checked.pointer, checked.code, checked.detail)])
     (verdict,) = await submit(request, [checked], backfill=False, strict=True)
     if verdict.event is None:
-        raise strict_refusal(verdict, checked.meter_ref, checked.agent_ref)
+        raise strict_refusal(verdict, checked.named.meter_ref, checked.named.agent_ref)
     shown = views.to_wire(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
     replayed = verdict.status == "duplicate"
     text = shown.model_dump_json().encode()

@@ -10,7 +10,6 @@ from tallybook.server.catalog import service as catalog
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.ingest import amend, views
 from tallybook.server.ingest.errors import EventNotFound
-from tallybook.server.kernel import clock
 from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
@@ -232,7 +231,6 @@ def replay_events(body: wire.EventReplay, write: Write) -> Response:
             tx,
             write.where,
             now=write.now,
-            received_at=clock.now(),
             event_ids=body.event_ids,
             after=after,
         )

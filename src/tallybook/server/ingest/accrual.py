@@ -16,7 +16,7 @@ from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.models import Timeline
 from tallybook.server.subscriptions.rules.charges import charge_of
 
-from .models import Counted
+from .rules.enrich import Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,11 @@ class Touched:
         return CounterKey(self.subscription_id, self.meter_id, PERIOD_WINDOW, self.start)
 
 
-def touched_by(counted: Sequence[Counted]) -> set[Touched]:
+def touched_by(placed: Sequence[Placed]) -> set[Touched]:
     return {
-        Touched(
-            one.customer_id, one.counter.subscription_id, one.counter.meter_id, one.counter.start
-        )
-        for one in counted
+        Touched(lane.customer_id, counter.subscription_id, counter.meter_id, counter.start)
+        for lane, counter in {(one.lane, one.spot.counter) for one in placed}
+        if counter is not None and lane.customer_id is not None
     }
 
 

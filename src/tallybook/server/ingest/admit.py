@@ -11,18 +11,20 @@ from msgspec.structs import replace
 from tallybook.server.costs import record
 from tallybook.server.costs.rules.derive import Draft
 from tallybook.server.identity.models import Space
+from tallybook.server.kernel.clock import from_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
-from tallybook.server.metering.models import Event, EventStatus, First, Owner
+from tallybook.server.metering.models import Event, First, Owner, Row
+from tallybook.server.metering.rules.event_ids import event_id, event_ids
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.models import TimelinePeriod
 
 from . import counting
 from .accrual import booked, touched_by
-from .models import Counted, Incoming, Refused, Verdict
+from .models import Incoming, Refused, Verdict
 from .names import load_names
-from .rules.costs import drafts_of
+from .rules.costs import brings_cost, drafts_of
 from .rules.enrich import Enriching, Placed
 from .rules.lanes import Names
 
@@ -62,60 +64,68 @@ def admit(
 
     Holds: of all events with one key of one customer, the first is stored and counted, once.
     """
-    incoming = [item for item in items if isinstance(item, Incoming)]
+    incoming = [item for item in items if item.__class__ is Incoming]
     names = load_names(tx, space.id, incoming, arrival.now)
-    placed = _place(tx, space, items, names, arrival)
-    rows = [item.event for item in placed if isinstance(item, Placed)]
+    made = _place(tx, space, items, names, arrival)
+    placed = [one for one in made if one.__class__ is Placed]
     taken = _taken_while_unknown(tx, space.id, incoming, names)
-    new = [row for row in rows if _key_of(row) not in taken] if taken else rows
-    fresh = events.insert_new(tx, space.id, new)
-    counted = _counted(placed, fresh)
-    kept_out: set[Key] = set()
+    new = [one for one in placed if _key_of(one) not in taken] if taken else placed
+    known = events.insert_new(tx, space.id, [one.row for one in new], arrival.received_at)
+    fresh = [one for one in new if one.row.position not in known] if known else new
+    kept_out: set[int] = set()
     if space.settings.enforce_at_ingest and not (arrival.backfill or arrival.is_decided):
-        refused = counting.refuse(tx, space.id, counted)
-        kept_out = {_key_of(row) for row in rows if row.position in refused}
-        events.remove(tx, space.id, sorted(refused))  # their keys are free again
-        fresh -= refused
-        counted = _counted(placed, fresh)
+        kept_out = counting.refuse(tx, space.id, [e for one in fresh if (e := one.counted)])
+        events.remove(tx, space.id, sorted(kept_out))  # their keys are free again
+        fresh = [one for one in fresh if one.row.position not in kept_out]
     near = space.settings.limit_approaching
-    touched = touched_by(counted) if space.watches_revenue else ()
+    touched = touched_by(fresh) if space.watches_revenue else ()
     with booked(tx, space, names.timelines, touched, arrival.now):
-        over_limit = counting.add(tx, space.id, counted, arrival.now, near=near)
+        over_limit = counting.add(tx, space.id, fresh, arrival.now, near=near)
     events.mark_over_limit(tx, space.id, sorted(over_limit))
-    record_costs(tx, space, items, placed, fresh, names, arrival.now)
-    _mark_meters(tx, space.id, names, [row for row in rows if row.position in fresh])
-    old = [row for row in rows if row.position not in fresh]
-    repeated = {_key_of(row) for row in old} - taken.keys() - kept_out
+    _record_costs(tx, space, items, made, fresh, names, arrival)
+    _mark_meters(tx, space.id, names, fresh)
+    if len(fresh) == len(items) and not arrival.strict:
+        return _taken(fresh, over_limit, arrival)
+    return _tell(tx, space, made, fresh, taken, kept_out, over_limit, names, arrival)
+
+
+def _tell(
+    tx: Tx,
+    space: Space,
+    made: Sequence[Placed | Refused],
+    fresh: Sequence[Placed],
+    taken: Mapping[Key, Event],
+    kept_out: Collection[int],
+    over_limit: Collection[int],
+    names: Names,
+    arrival: Arrival,
+) -> list[Verdict]:
+    """Return what became of each item, where not all are simply stored."""
+    stored = {one.row.position for one in fresh}
+    placed = [one for one in made if isinstance(one, Placed)]
+    kept = {_key_of(one) for one in placed if one.row.position in kept_out}
+    old = {_key_of(one) for one in placed if one.row.position not in stored}
+    repeated = sorted(old - taken.keys() - kept)
     find = events.find_by_keys if arrival.strict else events.find_firsts
-    first: dict[Key, Event | First] = {**find(tx, space.id, sorted(repeated)), **taken}
-    verdicts = [
-        _refusal(item)
-        if isinstance(item, Refused)
-        else _taken(item.event, item.event.position in over_limit)
-        if item.event.position in fresh
-        else _past_limit(item.event)
-        if _key_of(item.event) in kept_out
-        else _repeat(item.event, first[_key_of(item.event)])
-        for item in placed
+    first: dict[Key, Event | First] = {**find(tx, space.id, repeated), **taken}
+    verdicts = iter(_taken(fresh, over_limit, arrival))
+    told = [
+        _refusal(one)
+        if isinstance(one, Refused)
+        else next(verdicts)
+        if one.row.position in stored
+        else _past_limit(one.row)
+        if _key_of(one) in kept
+        else _repeat(one.row, first[_key_of(one)])
+        for one in made
     ]
-    if not arrival.strict:
-        return verdicts  # a batch's answer does not show its events
-    return _with_names(tx, space.id, verdicts, names)
+    # a batch's answer does not show its events
+    return _with_names(tx, space.id, told, names) if arrival.strict else told
 
 
-def _counted(placed: Sequence[Placed | Refused], fresh: Collection[int]) -> list[Counted]:
-    return [
-        item.counted
-        for item in placed
-        if isinstance(item, Placed) and item.counted is not None and item.event.position in fresh
-    ]
-
-
-def _past_limit(event: Event) -> Verdict:
+def _past_limit(row: Row) -> Verdict:
     detail = "It would go past the limit, which the project has enforced as events come in."
-    return Verdict(
-        "rejected", event.idempotency_key, code="limit_reached", detail=detail, pointer="/quantity"
-    )
+    return Verdict("rejected", row.key, code="limit_reached", detail=detail, pointer="/quantity")
 
 
 def _place(
@@ -125,57 +135,59 @@ def _place(
     names: Names,
     arrival: Arrival,
 ) -> list[Placed | Refused]:
-    positions = iter(events.reserve_positions(tx, len(items)))
-    enriching = Enriching(
-        names,
-        now=arrival.now,
-        received_at=arrival.received_at,
-        backfill=arrival.backfill,
-        zone=space.zone,
-    )
-    placed: list[Placed | Refused] = []
-    for item in items:
-        if isinstance(item, Refused):
-            placed.append(item)
-            continue
-        made = enriching.place(item, next(positions))
-        if arrival.strict and isinstance(made, Placed) and made.event.reason is not None:
-            reason = made.event.reason
-            made = Refused(reason, _WHY[reason], _WHERE[reason], item.idempotency_key)
-        placed.append(made)
-    return placed
+    positions = events.reserve_positions(tx, len(items))
+    enriching = Enriching(names, now=arrival.now, backfill=arrival.backfill, zone=space.zone)
+    made = [
+        item if isinstance(item, Refused) else enriching.place(item, position)
+        for item, position in zip(items, positions, strict=True)
+    ]
+    if not arrival.strict:
+        return made
+    return [
+        one
+        if isinstance(one, Refused) or (reason := one.row.reason) is None
+        else Refused(reason, _WHY[reason], _WHERE[reason], one.row.key)
+        for one in made
+    ]
 
 
-def record_costs(
+def _record_costs(
     tx: Tx,
     space: Space,
     items: Sequence[Incoming | Refused],
-    placed: Sequence[Placed | Refused],
-    fresh: Collection[int],
+    made: Sequence[Placed | Refused],
+    fresh: Sequence[Placed],
     names: Names,
-    now: datetime,
+    arrival: Arrival,
 ) -> None:
     """Store what the fresh events of a batch cost; most cost nothing that they say."""
+    telling = [
+        (item, one)
+        for item, one in zip(items, made, strict=True)
+        if isinstance(item, Incoming)
+        and (item.named.meter_ref is None or (item.attributes and brings_cost(item)))
+        and isinstance(one, Placed)
+    ]  # others say no cost, and no agent's work is asked what it is
+    if not telling:
+        return
+    stored = {one.row.position for one in fresh}
     drafted: list[tuple[str, record.Place, Sequence[Draft]]] = []
-    for item, made in zip(items, placed, strict=True):
-        if isinstance(item, Refused) or isinstance(made, Refused):
+    for item, one in telling:
+        row, lane = one.row, one.lane
+        if row.position not in stored:
             continue
-        if item.meter_ref is not None and item.attributes is None:
-            continue  # says no cost, and no agent's work is asked what it is
-        event = made.event
-        if event.position not in fresh:
-            continue
-        drafts = drafts_of(item, event, names, space.default_currency)
+        at, currency = from_micros(row.at), space.default_currency
+        drafts = drafts_of(item, names, currency, agent_id=lane.agent_id, at=at)
         if drafts:
             place = record.Place(
-                at=event.at,
-                received_at=event.received_at,
-                customer_id=event.owner.customer_id,
-                customer_external_id=event.owner.customer_external_id,
-                agent_id=event.agent_id,
+                at=at,
+                received_at=arrival.received_at,
+                customer_id=lane.customer_id,
+                customer_external_id=lane.external_id,
+                agent_id=lane.agent_id,
             )
-            drafted.append((event.id, place, drafts))
-    record.record_of_events(tx, space, drafted, now=now)
+            drafted.append((event_id(row.position, arrival.received_at), place, drafts))
+    record.record_of_events(tx, space, drafted, now=arrival.now)
 
 
 def _taken_while_unknown(
@@ -195,25 +207,29 @@ def _taken_while_unknown(
         return {}
     keys: dict[Key, Key] = {}
     for item in items:
-        owner = waiting.get(item.customer_external_id or "")
-        if owner is not None and item.customer_external_id is not None:
-            customer = Owner(named[item.customer_external_id], None)
-            key = item.idempotency_key
+        name, key = item.named.customer_external_id or "", item.idempotency_key
+        owner = waiting.get(name)
+        if owner is not None:
+            customer = Owner(named[name], None)
             keys[owner, key] = (events.pack_owner(customer), key)
     found = events.find_by_keys(tx, space, sorted(keys))
     return {keys[key]: event for key, event in found.items()}
 
 
-def _mark_meters(tx: Tx, space: SpaceId, names: Names, stored: Sequence[Event]) -> None:
-    seen = {meter.id for meter in names.meters.values() if meter.events_seen}
-    first = {row.meter_id for row in stored if row.meter_id is not None} - seen
+def _mark_meters(tx: Tx, space: SpaceId, names: Names, stored: Sequence[Placed]) -> None:
+    unseen = {meter.id for meter in names.meters.values() if not meter.events_seen}
+    for found in names.actions.values():
+        unseen |= {meter.id for _, meter in found if not meter.events_seen}
+    if not unseen:
+        return
+    first = {one.lane.meter.id for one in stored if one.lane.meter is not None} & unseen
     if first:
         tx.keeps_memory = False  # the meters are not what they were
         meters.mark_events_seen(tx, space, first)
 
 
-def _key_of(event: Event) -> Key:
-    return events.pack_owner(event.owner), event.idempotency_key
+def _key_of(placed: Placed) -> Key:
+    return placed.row.owner, placed.row.key
 
 
 def _refusal(item: Refused) -> Verdict:
@@ -222,24 +238,29 @@ def _refusal(item: Refused) -> Verdict:
     )
 
 
-def _taken(event: Event, over_limit: bool) -> Verdict:
-    unmatched = event.status is EventStatus.UNMATCHED
-    return Verdict(
-        "unmatched" if unmatched else "accepted",
-        event.idempotency_key,
-        event.id,
-        event,
-        code=event.reason,
-        detail=_WHY[event.reason] if event.reason else None,
-        over_limit=over_limit,
-    )
+def _taken(fresh: Sequence[Placed], over_limit: Collection[int], arrival: Arrival) -> list[Verdict]:
+    received_at = arrival.received_at
+    ids = event_ids([one.row.position for one in fresh], received_at)
+    verdicts = []
+    for one, made_id in zip(fresh, ids, strict=True):
+        row = one.row
+        is_over = row.position in over_limit
+        event = row.as_event(received_at, over_limit=is_over) if arrival.strict else None
+        reason = row.reason
+        if reason is None:
+            verdict = Verdict("accepted", row.key, made_id, event, over_limit=is_over)
+        else:
+            detail = _WHY[reason]
+            verdict = Verdict("unmatched", row.key, made_id, event, code=reason, detail=detail)
+        verdicts.append(verdict)
+    return verdicts
 
 
-def _repeat(event: Event, first: Event | First) -> Verdict:
-    conflict = event.content != first.content
+def _repeat(row: Row, first: Event | First) -> Verdict:
+    conflict = row.content != first.content
     return Verdict(
         "duplicate",
-        event.idempotency_key,
+        row.key,
         first.id,
         first if isinstance(first, Event) else None,
         code="conflict" if conflict else None,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tallybook.server.costs import record
 from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.metering import meters
 from tallybook.server.metering.models import Event, EventStatus
 from tallybook.server.metering.rules.event_ids import read_event_id
@@ -19,7 +20,7 @@ from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx
 
 from .errors import EventNotFound
-from .models import Incoming
+from .models import Incoming, Named
 from .names import load_names
 from .recount import recount
 from .rules.costs import drafts_of
@@ -75,7 +76,6 @@ def replay(
     space: Space,
     *,
     now: datetime,
-    received_at: datetime,
     event_ids: Sequence[str] | None = None,
     after: int = 0,
 ) -> Replayed:
@@ -93,8 +93,7 @@ def replay(
     items = [_as_sent(event) for event in waiting]
     names = load_names(tx, space.id, items, now)
     placed = [
-        _placed(event, item, names, space, now, received_at)
-        for event, item in zip(waiting, items, strict=True)
+        _placed(event, item, names, space, now) for event, item in zip(waiting, items, strict=True)
     ]
     matched = [event for event in placed if event is not None]
     keys = sorted({(events.pack_owner(event.owner), event.idempotency_key) for event in matched})
@@ -114,7 +113,8 @@ def replay(
         record.void_of_event(tx, space, double.id, now=now)
     for match, item in zip(placed, items, strict=True):
         if match is not None and match.position not in positions:
-            drafts = drafts_of(item, match, names, space.default_currency)
+            currency = space.default_currency
+            drafts = drafts_of(item, names, currency, agent_id=match.agent_id, at=match.at)
             record.place_of_event(tx, space, match.id, _whose(match), drafts, now=now)
     _count(tx, space, fresh, now)
     return Replayed(
@@ -162,7 +162,6 @@ def _placed(
     names: Names,
     space: Space,
     now: datetime,
-    received_at: datetime,
 ) -> Event | None:
     """Return the event with its names resolved, without a place yet; None: it waits on."""
     made = enrich(
@@ -170,15 +169,13 @@ def _placed(
         names,
         position=event.position,
         now=now,
-        received_at=received_at,
         backfill=True,
         zone=space.zone,
     )
-    if not isinstance(made, Placed) or made.event.reason is not None:
+    if not isinstance(made, Placed) or made.row.reason is not None:
         return None
     return replace(
-        made.event,
-        received_at=event.received_at,  # the event's id says it
+        made.row.as_event(event.received_at, over_limit=False),
         content=event.content,
         subscription_id=None,
         period=None,
@@ -186,16 +183,19 @@ def _placed(
 
 
 def _as_sent(event: Event) -> Incoming:
-    return Incoming(
+    named = Named(
         customer_id=event.owner.customer_id,
         customer_external_id=event.owner.customer_external_id,
         meter_ref=event.meter_id or event.meter_ref,
-        quantity=event.quantity,
-        at=event.at,
-        idempotency_key=event.idempotency_key,
         subscription_id=event.subscription_ref,
         agent_ref=event.agent_id or event.agent_ref,
         action_type=event.action_type,
+    )
+    return Incoming(
+        named,
+        event.quantity,
+        to_micros(event.at),
+        event.idempotency_key,
         attributes=_read(event.attributes),
         attributes_text=event.attributes,
         metadata_text=event.metadata,

@@ -18,12 +18,14 @@ from . import views
 from .models import WINDOW_END, Counted, Crossing, CrossingKind
 from .rules.count import APPROACHING, count
 from .rules.enforce import is_limited, refused
+from .rules.enrich import Placed
+from .rules.parts import count_parts, keys_of, parts_of
 
 
 def add(
     tx: Tx,
     space: SpaceId,
-    counted: Sequence[Counted],
+    placed: Sequence[Placed],
     now: datetime,
     *,
     near: Decimal = APPROACHING,
@@ -32,16 +34,25 @@ def add(
 
     `near` is the share of a limit at which it is told that usage approaches it.
     """
-    if not counted:
+    parts = parts_of(placed)
+    if not parts:
         return set()
-    before = counters.lock(tx, space, _touched(counted))
-    counts = count(
-        counted,
-        before,
-        earlier=_earlier(tx, space, counted),
-        fresh_members=fresh_members(tx, space, counted),
-        near=near,
-    )
+    before = counters.lock(tx, space, keys_of(parts))
+    firsts = [one.counted for one, *_ in parts.values()]
+    earlier = _earlier(tx, space, [event for event in firsts if event is not None])
+    counts, alone = count_parts(parts, before, earlier=earlier, near=near)
+    if alone:
+        events = [event for one in alone if (event := one.counted) is not None]
+        others = count(
+            events,
+            {key: before[key] for key in _touched(events)},
+            earlier=earlier,
+            fresh_members=fresh_members(tx, space, events),
+            near=near,
+        )
+        counts.after |= others.after
+        counts.over_limit |= others.over_limit
+        counts.crossings += others.crossings
     changed = {key: tally for key, tally in counts.after.items() if tally != before[key]}
     counters.save(tx, space, changed)
     for crossing in counts.crossings:

@@ -16,21 +16,28 @@ WINDOW_END: Final = "usage.window_end"
 """Due work, of a subscription and a meter: the window whose limit was reached is over."""
 
 
+class Named(Struct, frozen=True, eq=False, gc=False):
+    """What an event names. Events that name the same share one, so it is known by identity."""
+
+    customer_id: str | None = None
+    customer_external_id: str | None = None
+    meter_ref: str | None = None
+    subscription_id: str | None = None
+    agent_ref: str | None = None
+    action_type: str | None = None
+
+
 class Incoming(Struct, frozen=True, gc=False):
     """One event as it was sent, each field checked by itself."""
 
-    customer_id: str | None
-    customer_external_id: str | None
-    meter_ref: str | None
+    named: Named
     quantity: Decimal
-    at: datetime | None  # None: when it is received
+    at: int | None  # in microseconds since 1970; None: when it is received
     idempotency_key: str
-    subscription_id: str | None
-    agent_ref: str | None
-    action_type: str | None
-    attributes: Mapping[str, Any] | None
-    attributes_text: str | None
-    metadata_text: str | None
+    attributes: Mapping[str, Any] | None = None
+    attributes_text: str | None = None
+    metadata_text: str | None = None
+    digits: str | None = None  # the quantity as `plain` writes it, where that is known
 
 
 class Refused(Struct, frozen=True, gc=False):
@@ -48,7 +55,7 @@ class Verdict(Struct, frozen=True, gc=False):
     status: str  # accepted, duplicate, unmatched, rejected
     idempotency_key: str | None
     id: str | None = None  # of the event as stored; of a duplicate the first
-    event: Event | None = None  # the same; of a batch's duplicate it is not read
+    event: Event | None = None  # the same, where the request was strict
     meter_key: str | None = None
     period: TimelinePeriod | None = None  # that the event counts in
     code: str | None = None

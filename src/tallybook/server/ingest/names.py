@@ -8,6 +8,7 @@ from typing import Final
 from tallybook.server.catalog import service as catalog
 from tallybook.server.costs.rules.derive import Work
 from tallybook.server.customers import service as customers
+from tallybook.server.kernel.clock import from_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering import meters
 from tallybook.server.metering.models import Meter
@@ -16,7 +17,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions import service as subscriptions
 from tallybook.server.subscriptions.models import Timeline
 
-from .models import Incoming
+from .models import Incoming, Named
 from .rules.costs import brings_cost
 from .rules.lanes import Names
 
@@ -25,21 +26,24 @@ WINDOW_MAX: Final = timedelta(days=32)  # no quota window that ends is longer
 
 def load_names(tx: Tx, space: SpaceId, items: Sequence[Incoming], now: datetime) -> Names:
     """Return what the items name. Nobody recounts these customers before the commit."""
-    ids = {item.customer_id for item in items if item.customer_id is not None}
-    external_ids = {i.customer_external_id for i in items if i.customer_external_id is not None}
+    named = {item.named for item in items}
+    ids = {one.customer_id for one in named if one.customer_id is not None}
+    external_ids = {n.customer_external_id for n in named if n.customer_external_id is not None}
     known = set(tx.remember_all(("customer_ids", space), ids, partial(_known, tx, space)))
-    named = dict(tx.remember_all(("external_ids", space), external_ids, partial(_named, tx, space)))
-    found = known | set(named.values())
+    load = partial(_named, tx, space)
+    owners = dict(tx.remember_all(("external_ids", space), external_ids, load))
+    found = known | set(owners.values())
     events.share_customers(tx, space, found)
     tx.look_again()
-    meter_refs = {item.meter_ref for item in items if item.meter_ref is not None}
-    agents = _agents(tx, space, items)
-    actions, works = _actions(tx, space, items, agents)
-    earliest = min((item.at for item in items if item.at is not None), default=now)
+    meter_refs = {one.meter_ref for one in named if one.meter_ref is not None}
+    agents = _agents(tx, space, named)
+    actions, works = _actions(tx, space, items, agents) if agents else ({}, {})
+    times = [item.at for item in items if item.at is not None]
+    earliest = from_micros(min(times)) if times else now
     since = _month_of(min(earliest, now) - WINDOW_MAX)
     return Names(
         customer_ids=frozenset(known),
-        external_ids=named,
+        external_ids=owners,
         meters=dict(tx.remember_all(("meters", space), meter_refs, partial(_meters, tx, space))),
         agents=agents,
         actions=actions,
@@ -76,9 +80,9 @@ def _month_of(at: datetime) -> datetime:
     return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _agents(tx: Tx, space: SpaceId, items: Sequence[Incoming]) -> dict[str, str]:
+def _agents(tx: Tx, space: SpaceId, named: Collection[Named]) -> dict[str, str]:
     agents = {}
-    for ref in sorted({item.agent_ref for item in items if item.agent_ref is not None}):
+    for ref in sorted({one.agent_ref for one in named if one.agent_ref is not None}):
         agent = catalog.find_agent(tx, space, ref)
         if agent is not None:
             agents[ref] = agent.id
@@ -90,9 +94,9 @@ def _actions(
 ) -> tuple[dict[str, list[tuple[str, Meter]]], dict[str, list[Work]]]:
     """Return, by agent, what actions stand for: (action type, billable meter), and their costs."""
     asked = {
-        agents[item.agent_ref]
+        agents[item.named.agent_ref]
         for item in items
-        if item.agent_ref in agents and (item.meter_ref is None or brings_cost(item))
+        if item.named.agent_ref in agents and (item.named.meter_ref is None or brings_cost(item))
     }
     actions: dict[str, list[tuple[str, Meter]]] = {}
     works: dict[str, list[Work]] = {}

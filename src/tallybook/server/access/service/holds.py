@@ -13,7 +13,7 @@ from tallybook.server.access.rules import holds as rules
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.admit import Arrival, admit
-from tallybook.server.ingest.models import Incoming, Verdict
+from tallybook.server.ingest.models import Incoming, Named, Verdict
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.kernel.money import plain
 from tallybook.server.metering import meters
@@ -122,16 +122,17 @@ def settle_hold(
         meter = meters.get_meter(tx, space.id, hold.meter_id)
         if meter.value_field is not None:
             attributes = {meter.value_field: keep_json(quantity), **(attributes or {})}
-        item = Incoming(
+        named = Named(
             customer_id=hold.customer_id,
-            customer_external_id=None,
             meter_ref=hold.meter_id,
-            quantity=quantity,
-            at=None,
-            idempotency_key=hold.id,
-            subscription_id=None,
             agent_ref=agent,
             action_type=action_type,
+        )
+        item = Incoming(
+            named,
+            quantity,
+            None,
+            hold.id,
             attributes=attributes,
             attributes_text=json_text(attributes),
             metadata_text=json_text(metadata),

@@ -17,6 +17,7 @@ from tallybook.server.ingest.admit import Arrival, admit
 from tallybook.server.ingest.errors import TimestampOutOfRange
 from tallybook.server.ingest.models import Incoming, Verdict
 from tallybook.server.ingest.rules.enrich import check_time, value_of
+from tallybook.server.kernel.clock import from_micros
 from tallybook.server.kernel.errors import FieldError
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import ZERO
@@ -55,13 +56,13 @@ def check_and_record(
     Errors: SubscriptionNotFound; FeatureNotMetered; TimestampOutOfRange. What else ingest refuses
     is in the verdict.
     """
-    at = item.at or now
+    at = now if item.at is None else from_micros(item.at)
     if (wrong := check_time(at, now, backfill=False)) is not None:
         field = FieldError("/timestamp", TimestampOutOfRange.code, wrong)
         raise TimestampOutOfRange(errors=[field], detail=wrong)
     keep_out_recounts(tx, space.id, customer.id)
     entitlement, hindrance = entitled(
-        tx, space, customer, feature, at=at, subscription_id=item.subscription_id
+        tx, space, customer, feature, at=at, subscription_id=item.named.subscription_id
     )
     if entitlement is not None and entitlement.meter_id is None:
         raise FeatureNotMetered(feature=feature, purpose="record")
@@ -70,7 +71,7 @@ def check_and_record(
         item = measured(item, entitlement)
     usage = load_usage(tx, space.id, [] if entitlement is None else [entitlement], now)
 
-    gates = load_gates(tx, space, customer, now=now, agent=item.agent_ref)
+    gates = load_gates(tx, space, customer, now=now, agent=item.named.agent_ref)
 
     def decide(quantity: Decimal) -> Decision:
         return decision_on(

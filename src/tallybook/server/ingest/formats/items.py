@@ -4,7 +4,6 @@ The public definition is `tallybook.wire.events.EventCreate`; a test feeds one c
 """
 
 import re
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
@@ -13,10 +12,11 @@ import msgspec
 
 from tallybook.server.costs.rules.derive import read_direct
 from tallybook.server.ingest.errors import MalformedJson, TooManyEvents
-from tallybook.server.ingest.models import Incoming, Refused
+from tallybook.server.ingest.models import Incoming, Named, Refused
+from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import uuid7_hex
-from tallybook.server.kernel.money import ZERO
+from tallybook.server.kernel.money import ZERO, plain
 from tallybook.wire.base import parse_instant
 from tallybook.wire.decimals import to_decimal
 from tallybook.wire.events import check_name, keep_json
@@ -26,17 +26,12 @@ from tallybook.wire.limits import (
     EXTERNAL_ID_CHARS_MAX,
     IDEMPOTENCY_KEY_CHARS_MAX,
     JSON_DEPTH_MAX,
-    YEAR_MAX,
-    YEAR_MIN,
 )
 
 ACTION_TYPES: Final = frozenset({"task", "workflow", "outcome"})
-_FAST_TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
-)
+_SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
-_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_ONE: Final = Decimal(1)
+_ONE: Final = (Decimal(1), "1")
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -125,99 +120,132 @@ def check_item(item: Item) -> Incoming | Refused:
 
 
 def _checked(item: Item) -> Incoming:
-    customer_id = _name(item.customer_id, "customer_id")
-    external_id = _name(item.customer_external_id, "customer_external_id")
+    names = (
+        item.customer_id,
+        item.customer_external_id,
+        item.meter,
+        item.subscription_id,
+        item.agent,
+        item.action_type,
+    )
+    try:
+        named = _names_of(*names)
+    except TypeError:  # one is an array or an object
+        named = _names_of.__wrapped__(*names)
+    attributes = metadata = None
+    if item.attributes is not None:
+        attributes = _object(item.attributes, "attributes")
+        _check_cost(item.attributes)
+    quantity, digits = _quantity(item.quantity)
+    at = _time(item.timestamp)
+    key = _key(item.idempotency_key)
+    if item.metadata is not None:
+        metadata = _object(item.metadata, "metadata")
+    return Incoming(named, quantity, at, key, item.attributes, attributes, metadata, digits)
+
+
+@lru_cache(maxsize=8192)  # the same few come again and again
+def _names_of(
+    customer_id: Any, external_id: Any, meter: Any, subscription_id: Any, agent: Any, action: Any
+) -> Named:
+    _check_name(customer_id, "customer_id")
+    _check_name(external_id, "customer_external_id")
     if (customer_id is None) == (external_id is None):
         detail = "give exactly one of customer_id and customer_external_id"
         raise _Wrong("customer_id", detail)
-    meter, agent = _name(item.meter, "meter"), _name(item.agent, "agent")
+    _check_name(meter, "meter")
+    _check_name(agent, "agent")
     if meter is None and agent is None:
         raise _Wrong("meter", "give a meter, or an agent", "missing")
-    action_type = item.action_type
-    if action_type is not None and not (
-        isinstance(action_type, str) and action_type in ACTION_TYPES
-    ):
+    if action is not None and not (isinstance(action, str) and action in ACTION_TYPES):
         raise _Wrong("action_type", "must be task, workflow or outcome")
-    attributes = _object(item.attributes, "attributes")
-    _check_cost(item.attributes)
-    return Incoming(
-        customer_id=customer_id,
-        customer_external_id=external_id,
-        meter_ref=meter,
-        quantity=_quantity(item.quantity),
-        at=_time(item.timestamp),
-        idempotency_key=_key(item.idempotency_key),
-        subscription_id=_name(item.subscription_id, "subscription_id"),
-        agent_ref=agent,
-        action_type=action_type,
-        attributes=item.attributes,
-        attributes_text=attributes,
-        metadata_text=_object(item.metadata, "metadata"),
-    )
+    _check_name(subscription_id, "subscription_id")
+    return Named(customer_id, external_id, meter, subscription_id, agent, action)
 
 
-def _name(value: Any, field: str) -> str | None:
+def _check_name(value: Any, field: str) -> None:
     if value is None:
-        return None
+        return
     if value.__class__ is not str:
         raise _Wrong(field, "must be a string")
-    return _checked_name(value, field)
-
-
-@lru_cache(maxsize=4096)  # the same few names come again and again
-def _checked_name(value: str, field: str) -> str:
     if not value or len(value) > EXTERNAL_ID_CHARS_MAX:
         raise _Wrong(field, f"must have 1 to {EXTERNAL_ID_CHARS_MAX} characters")
     if "\x00" in value:
         raise _Wrong(field, "must not contain NUL")
     try:
-        return check_name(value)
+        check_name(value)
     except ValueError as error:
         raise _Wrong(field, str(error)) from None
 
 
-def _quantity(value: Any) -> Decimal:
-    if value.__class__ is str and _PLAIN_NUMBER.fullmatch(value):
-        return Decimal(value)
+def _quantity(value: Any) -> tuple[Decimal, str]:
+    """Return a quantity, and its digits as `plain` writes them."""
+    if value.__class__ is str:
+        return _read_quantity(value)
     if value.__class__ is int and value == 1:
         return _ONE
+    return _any_quantity(value)
+
+
+@lru_cache(maxsize=8192)
+def _read_quantity(text: str) -> tuple[Decimal, str]:
+    return _any_quantity(Decimal(text) if _PLAIN_NUMBER.fullmatch(text) else text)
+
+
+def _any_quantity(value: Any) -> tuple[Decimal, str]:
     try:
         quantity = to_decimal(value)
     except ValueError as error:
         raise _Wrong("quantity", str(error), "invalid_quantity") from None
     if quantity < 0:
         raise _Wrong("quantity", "must not be negative", "invalid_quantity")
-    return quantity or ZERO  # not the negative one
+    quantity = quantity or ZERO  # not the negative one
+    return quantity, plain(quantity)
 
 
-def _time(value: Any) -> datetime | None:
+def _time(value: Any) -> int | None:
+    """Return microseconds since 1970."""
     if value is None:
         return None
+    if value.__class__ is str and len(value) == 27 and value[19] == "." and value[26] == "Z":
+        second, fraction = _second(value[:19]), value[20:26]  # as most clients write it
+        if second is not None and fraction.isdigit() and fraction.isascii():
+            return second + int(fraction)
     try:
-        if value.__class__ is str and _FAST_TIME.fullmatch(value):
-            at = datetime.fromisoformat(value[:-1] + "+00:00")
-            if YEAR_MIN < at.year <= YEAR_MAX:
-                return at
-        return parse_instant(value)
+        return to_micros(parse_instant(value))
     except (ValueError, OverflowError) as error:
         raise _Wrong("timestamp", str(error), "invalid_timestamp") from None
+
+
+@lru_cache(maxsize=4096)
+def _second(text: str) -> int | None:
+    """Return the microseconds of a whole second; None where it is not one at first sight."""
+    if not _SECOND.fullmatch(text):
+        return None
+    try:
+        return to_micros(parse_instant(text + "Z"))
+    except ValueError:
+        return None
 
 
 def _key(value: Any) -> str:
     if value is None:
         return uuid7_hex()
     if (
-        not isinstance(value, str)
-        or len(value) > IDEMPOTENCY_KEY_CHARS_MAX
-        or not _KEY.fullmatch(value)
+        value.__class__ is not str
+        or not 0 < len(value) <= IDEMPOTENCY_KEY_CHARS_MAX
+        or not value.isascii()
+        or not value.isprintable()
+        or value[0] == " "
+        or value[-1] == " "
     ):
         detail = f"must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters"
         raise _Wrong("idempotency_key", detail)
-    return value
+    return str(value)
 
 
-def _check_cost(attributes: dict[str, Any] | None) -> None:
-    if attributes is None or not ("cost_usd" in attributes or "cost" in attributes):
+def _check_cost(attributes: dict[str, Any]) -> None:
+    if not ("cost_usd" in attributes or "cost" in attributes):
         return
     try:
         read_direct(attributes)
@@ -226,10 +254,8 @@ def _check_cost(attributes: dict[str, Any] | None) -> None:
         raise _Wrong(f"attributes/{field}", why, "invalid_cost") from None
 
 
-def _object(value: Any, field: str) -> str | None:
+def _object(value: Any, field: str) -> str:
     """Return the text under which the caller's own JSON is stored."""
-    if value is None:
-        return None
     if value.__class__ is not dict:
         raise _Wrong(field, "must be an object")
     try:

@@ -1,14 +1,15 @@
 """Whose event it is, what it measures, and which subscription it counts for."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tallybook.server.ingest.models import Counted, Incoming, Refused
+from tallybook.server.ingest.models import Counted, Incoming, Named, Refused
+from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.money import ZERO, plain
 from tallybook.server.metering.models import (
     PERIOD_WINDOW,
@@ -18,11 +19,12 @@ from tallybook.server.metering.models import (
     EventStatus,
     Meter,
     MeterKind,
+    Row,
 )
 from tallybook.wire.decimals import to_decimal
 
 from .costs import brings_cost
-from .lanes import NOWHERE, Lane, Names, Place
+from .lanes import NOWHERE, Lane, Names, Place, Spot
 from .quota import quota_of
 
 PAST_MAX: Final = timedelta(days=35)
@@ -41,124 +43,115 @@ def check_time(at: datetime, now: datetime, *, backfill: bool) -> str | None:
     return None
 
 
-_ACCEPTED: Final = EventStatus.ACCEPTED
-_UNMATCHED: Final = EventStatus.UNMATCHED
-_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+_ACCEPTED: Final = EventStatus.ACCEPTED.value
+_UNMATCHED: Final = EventStatus.UNMATCHED.value
+_UNIQUE: Final = Aggregation.UNIQUE_COUNT
+_LONG_AGO: Final = -(2**63)
 
 
 class Placed(Struct, frozen=True, gc=False):
-    """An event row, and what it adds to counters; None where no subscription counts it."""
+    """An event row, and where it counts: its spot has no counter where nothing counts it."""
 
-    event: Event
-    counted: Counted | None
+    row: Row
+    lane: Lane
+    spot: Spot
+    value: Decimal | None
+
+    @property
+    def counted(self) -> Counted | None:
+        """What it adds to counters, by itself."""
+        spot, lane, row = self.spot, self.lane, self.row
+        if spot.counter is None:
+            return None
+        assert lane.meter is not None
+        assert lane.customer_id is not None
+        return Counted(
+            row.position,
+            lane.customer_id,
+            lane.meter.aggregation,
+            self.value,
+            row.member,
+            from_micros(row.at),
+            spot.counter,
+            spot.quota,
+        )
 
 
 def enrich(
-    item: Incoming,
-    names: Names,
-    *,
-    position: int,
-    now: datetime,
-    received_at: datetime,
-    backfill: bool,
-    zone: ZoneInfo,
+    item: Incoming, names: Names, *, position: int, now: datetime, backfill: bool, zone: ZoneInfo
 ) -> Placed | Refused:
     """Place one event by itself; `Enriching` places many."""
-    enriching = Enriching(names, now=now, received_at=received_at, backfill=backfill, zone=zone)
-    return enriching.place(item, position)
+    return Enriching(names, now=now, backfill=backfill, zone=zone).place(item, position)
 
 
 class Enriching:
     """Places the events of a batch. What they have in common is worked out once."""
 
-    def __init__(
-        self,
-        names: Names,
-        *,
-        now: datetime,
-        received_at: datetime,
-        backfill: bool,
-        zone: ZoneInfo,
-    ) -> None:
+    def __init__(self, names: Names, *, now: datetime, backfill: bool, zone: ZoneInfo) -> None:
         self._names = names
-        self._now, self._received_at, self._zone = now, received_at, zone
+        self._now, self._now_micros, self._zone = now, to_micros(now), zone
         self._backfill = backfill
-        self._earliest = _LONG_AGO if backfill else now - PAST_MAX
-        self._latest = now + FUTURE_MAX
-        self._lanes: dict[tuple[str | None, ...], Lane] = {}
+        self._earliest = _LONG_AGO if backfill else to_micros(now - PAST_MAX)
+        self._latest = to_micros(now + FUTURE_MAX)
+        self._lanes: dict[Named, Lane] = {}
 
     def place(self, item: Incoming, position: int) -> Placed | Refused:
         """Place one event. What cannot be placed yet is kept unmatched, never lost or priced."""
         at = item.at
         if at is None:
-            at = self._now
+            at = self._now_micros
         elif not self._earliest <= at <= self._latest:
-            detail = check_time(at, self._now, backfill=self._backfill) or "out of range"
-            return _refused(item, "timestamp_out_of_range", "timestamp", detail)
-        lane = self._lane_of(item)
+            detail = check_time(from_micros(at), self._now, backfill=self._backfill)
+            return _refused(item, "timestamp_out_of_range", "timestamp", detail or "out of range")
+        lane = self._lanes.get(item.named) or self._lane_of(item)
         if lane.wrong is not None:
             return _refused(item, *lane.wrong)
-        meter, reason, value, member = lane.meter, lane.reason, None, None
-        if meter is not None:
-            value, member, missing = value_of(item.quantity, item.attributes, meter)
+        meter, reason, quantity = lane.meter, lane.reason, item.quantity
+        digits = item.digits or plain(quantity)
+        value: Decimal | None = quantity
+        value_digits: str | None = digits
+        member: str | None = None
+        if meter is None:
+            value = value_digits = None
+        elif meter.value_field is not None or meter.aggregation is _UNIQUE:
+            value, member, missing = value_of(quantity, item.attributes, meter)
             if missing and meter.kind is MeterKind.COST and brings_cost(item):
                 value, missing = ZERO, None  # what it cost is known, and nobody is billed by it
             reason = reason or missing
+            value_digits = None if value is None else plain(value)
         spot = NOWHERE if reason is not None else lane.spot
         if not spot.start <= at < spot.end:
             spot = lane.spot = lane.spot_at(at, self._zone)
-        event = Event(
+        named = lane.named
+        row = Row(
             position,
             lane.owner,
-            None if meter is None else meter.id,
-            item.meter_ref if meter is None else None,
-            item.quantity,
-            value,
-            member,
-            at,
-            self._received_at,
             item.idempotency_key,
-            lane.content_of(item),
+            lane.content_of(item, digits),
+            at,
             _ACCEPTED if reason is None else _UNMATCHED,
-            reason,
-            item.subscription_id,
-            spot.subscription_id,
+            lane.meter_packed,
+            spot.packed_id,
             spot.period,
-            lane.agent_id,
+            digits,
+            value_digits,
+            lane.agent,
+            member,
+            named.action_type,
+            lane.external_id,
+            named.meter_ref if meter is None else None,
+            named.subscription_id,
             lane.agent_ref,
-            item.action_type,
+            reason,
             item.attributes_text,
             item.metadata_text,
-            False,
         )
-        if meter is None or spot.counter is None or lane.customer_id is None:
-            return Placed(event, None)
-        counted = Counted(
-            position,
-            lane.customer_id,
-            meter.aggregation,
-            value,
-            member,
-            at,
-            spot.counter,
-            spot.quota,
-        )
-        return Placed(event, counted)
+        return Placed(row, lane, spot, value)
 
     def _lane_of(self, item: Incoming) -> Lane:
-        named = (
-            item.customer_id,
-            item.customer_external_id,
-            item.meter_ref,
-            item.subscription_id,
-            item.agent_ref,
-            item.action_type,
-        )
-        lane = self._lanes.get(named)
-        if lane is None:
-            lane = Lane(item, self._names)
-            if item.meter_ref is not None:  # else the attributes, too, may tell which meter it is
-                self._lanes[named] = lane
+        lane = Lane(item, self._names)
+        if item.named.meter_ref is not None:  # else the attributes, too, tell which meter it is
+            self._lanes[item.named] = lane
         return lane
 
 

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from struct import Struct as Packing
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from tallybook.server.costs.rules.derive import Work
-from tallybook.server.ingest.models import Incoming, Quota
-from tallybook.server.kernel.clock import to_micros
-from tallybook.server.kernel.money import plain
+from tallybook.server.ingest.models import Incoming, Named, Quota
+from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Meter, Owner
+from tallybook.server.metering.rules.packed import pack, pack_owner
 from tallybook.server.subscriptions.models import Timeline, TimelinePeriod
 from tallybook.server.subscriptions.rules.resolve import Paying, find_paying
 
@@ -33,10 +33,10 @@ class Names:
     works: Mapping[str, Sequence[Work]] = field(default_factory=dict)  # by agent, of costs
     timelines: Mapping[str, Sequence[Timeline]] = field(default_factory=dict)
 
-    def customer_of(self, item: Incoming) -> str | None:
-        if item.customer_external_id is not None:
-            return self.external_ids.get(item.customer_external_id)
-        return item.customer_id if item.customer_id in self.customer_ids else None
+    def customer_of(self, named: Named) -> str | None:
+        if named.customer_external_id is not None:
+            return self.external_ids.get(named.customer_external_id)
+        return named.customer_id if named.customer_id in self.customer_ids else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,33 @@ def place_of(
     return None
 
 
-class Spot(Struct, frozen=True, gc=False):
-    """Where usage of a lane counts in [start, end)."""
+class Spot(Struct, frozen=True, eq=False, gc=False):
+    """Where usage of a lane counts in [start, end), in microseconds. Known by identity."""
 
-    start: datetime
-    end: datetime
-    subscription_id: str | None
-    period: int | None
-    counter: CounterKey | None
-    quota: Quota | None
+    start: int
+    end: int
+    subscription_id: str | None = None
+    packed_id: bytes | None = None  # of the subscription
+    period: int | None = None
+    counter: CounterKey | None = None
+    quota: Quota | None = None
 
 
-_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
-_FAR: Final = datetime(9999, 12, 31, tzinfo=UTC)
-NOWHERE: Final = Spot(_LONG_AGO, _FAR, None, None, None, None)
-_UNKNOWN: Final = Spot(_FAR, _FAR, None, None, None, None)
-_signed: Final = Packing(">q").unpack
+_EVER: Final = (-(2**63), 2**63)
+NOWHERE: Final = Spot(*_EVER)
+_UNKNOWN: Final = Spot(0, 0)
+_ODD: Final = 0x9E3779B97F4A7C15  # so that no two times come to the same
+_NO_TIME: Final = 0x2545F4914F6CDD1D
+_HALF: Final = 1 << 63
+_ALL: Final = (1 << 64) - 1
+
+
+def fingerprint(text: str) -> int:
+    digest = blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+mark_of: Final = lru_cache(maxsize=8192)(fingerprint)  # the same few come again and again
 
 
 class Lane:
@@ -90,12 +101,15 @@ class Lane:
 
     __slots__ = (
         "_lines",
-        "_named",
-        "_print",
+        "_mark",
+        "agent",
         "agent_id",
         "agent_ref",
         "customer_id",
+        "external_id",
         "meter",
+        "meter_packed",
+        "named",
         "owner",
         "reason",
         "spot",
@@ -103,69 +117,89 @@ class Lane:
     )
 
     def __init__(self, item: Incoming, names: Names) -> None:
-        ref, named = item.agent_ref, item.subscription_id
-        customer_id = names.customer_of(item)
+        named = self.named = item.named
+        customer_id = names.customer_of(named)
         self.customer_id = customer_id
-        self.owner = Owner(customer_id, None if customer_id else item.customer_external_id)
-        self.agent_id = None if ref is None else names.agents.get(ref)
-        self.agent_ref = ref if self.agent_id is None else None
+        self.external_id = None if customer_id else named.customer_external_id
+        self.owner = b""
+        self.agent_id = None if named.agent_ref is None else names.agents.get(named.agent_ref)
+        self.agent = pack(self.agent_id)
+        self.agent_ref = named.agent_ref if self.agent_id is None else None
         self.meter, self.reason = _meter_of(item, names)
+        self.meter_packed = None if self.meter is None else pack(self.meter.id)
         self.wrong: tuple[str, str, str] | None = None
         self.spot = _UNKNOWN  # of the event before
         self._lines = () if customer_id is None else names.timelines.get(customer_id, ())
-        self._named = named
-        self._print = repr((item.meter_ref, named, ref, item.action_type))
+        self._mark = mark_of(
+            repr((named.meter_ref, named.subscription_id, named.agent_ref, named.action_type))
+        )
         if customer_id is None:
             self.reason = "customer_not_found"
-            if item.customer_external_id is None:
+            if named.customer_external_id is None:
                 self.wrong = ("customer_not_found", "customer_id", "no such customer")
-            return
-        unknown = named is not None and all(line.id != named for line in self._lines)
-        if unknown and self.meter is not None:
+                return
+        self.owner = pack_owner(Owner(customer_id, self.external_id))
+        wanted = named.subscription_id
+        unknown = wanted is not None and all(line.id != wanted for line in self._lines)
+        if unknown and self.meter is not None and customer_id is not None:
             detail = "the customer has no such subscription"
             self.wrong = ("subscription_not_found", "subscription_id", detail)
 
-    def spot_at(self, at: datetime, zone: ZoneInfo) -> Spot:
+    def spot_at(self, micros: int, zone: ZoneInfo) -> Spot:
         """Return where usage counts at a time, and how long that is so."""
         assert self.meter is not None
-        place = place_of(self._lines, self.meter.id, at, subscription_id=self._named)
+        at = from_micros(micros)
+        place = place_of(self._lines, self.meter.id, at, subscription_id=self.named.subscription_id)
         bounds = {p.start for line in self._lines for p in line.periods}
         bounds |= {p.end for line in self._lines for p in line.periods}
-        start = max((bound for bound in bounds if bound <= at), default=_LONG_AGO)
-        end = min((bound for bound in bounds if bound > at), default=_FAR)
+        start = max((bound for bound in bounds if bound <= at), default=None)
+        end = min((bound for bound in bounds if bound > at), default=None)
         if place is None:
-            return Spot(start, end, None, None, None, None)
-        counter = CounterKey(place.timeline.id, self.meter.id, PERIOD_WINDOW, place.period.start)
+            return Spot(*_span(start, end))
+        sub_id = place.timeline.id
+        counter = CounterKey(sub_id, self.meter.id, PERIOD_WINDOW, place.period.start)
         quota = None
         if place.paying is not None:
             quota = quota_of(place.paying, counter, at, zone)
         if quota is not None:
-            start = max(start, quota.counter.start)
-            end = end if quota.reset_at is None else min(end, quota.reset_at)
-        return Spot(start, end, place.timeline.id, place.period.number, counter, quota)
+            window = quota.counter.start
+            start = window if start is None else max(start, window)
+            if quota.reset_at is not None:
+                end = quota.reset_at if end is None else min(end, quota.reset_at)
+        return Spot(*_span(start, end), sub_id, pack(sub_id), place.period.number, counter, quota)
 
-    def content_of(self, item: Incoming) -> int:
+    def content_of(self, item: Incoming, digits: str) -> int:
         """Return a fingerprint of what the caller gave, to tell a repeat from a conflict.
 
         Of names as they were given: a repeat is one, too, when a meter has got its name in between.
         """
-        at = None if item.at is None else to_micros(item.at)
-        text = f"{self._print} {plain(item.quantity)} {at} {item.attributes_text}"
-        made: int = _signed(blake2b(text.encode(), digest_size=8).digest())[0]
-        return made
+        made = self._mark + mark_of(digits)
+        made += _NO_TIME if item.at is None else item.at * _ODD
+        if item.attributes_text is not None:
+            made += fingerprint(item.attributes_text)
+        return (made + _HALF & _ALL) - _HALF
+
+
+def _span(start: datetime | None, end: datetime | None) -> tuple[int, int]:
+    first, last = _EVER
+    return (
+        first if start is None else to_micros(start),
+        last if end is None else to_micros(end),
+    )
 
 
 def _meter_of(item: Incoming, names: Names) -> tuple[Meter | None, str | None]:
-    if item.meter_ref is not None:
-        meter = names.meters.get(item.meter_ref)
+    named = item.named
+    if named.meter_ref is not None:
+        meter = names.meters.get(named.meter_ref)
         return meter, None if meter else "meter_not_found"
-    agent_id = names.agents.get(item.agent_ref or "")
+    agent_id = names.agents.get(named.agent_ref or "")
     if agent_id is None:
         return None, "agent_not_found"
     fitting = [
         meter
         for action_type, meter in names.actions.get(agent_id, ())
-        if item.action_type in (None, action_type)
+        if named.action_type in (None, action_type)
     ]
     wanted = (item.attributes or {}).get("action")
     if any(meter.key == wanted for meter in fitting):

@@ -1,7 +1,7 @@
 """The facts of metering."""
 
 from .counters import PERIOD_WINDOW, CounterKey, Tally, average
-from .events import EVENT_PREFIX, Event, EventStatus, First, Owner
+from .events import EVENT_PREFIX, Event, EventStatus, First, Owner, Row, row_of
 from .meters import (
     METER_PREFIX,
     Aggregation,
@@ -31,6 +31,8 @@ __all__ = [
     "MeterKind",
     "MeterStatus",
     "Owner",
+    "Row",
     "Tally",
     "average",
+    "row_of",
 ]

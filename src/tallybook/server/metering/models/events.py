@@ -7,7 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from tallybook.server.kernel.clock import from_micros, to_micros
+from tallybook.server.kernel.money import plain
 from tallybook.server.metering.rules.event_ids import event_id
+from tallybook.server.metering.rules.packed import pack, pack_owner, unpack
 
 EVENT_PREFIX: Final = "evt"
 
@@ -66,3 +69,87 @@ class Event(Struct, frozen=True, gc=False):
     @property
     def id(self) -> str:
         return event_id(self.position, self.received_at)
+
+
+class Row(Struct, frozen=True, gc=False):
+    """What the table keeps of one event, in the order of its columns.
+
+    What all rows of a batch have in common is left out: space, time of receipt, over_limit.
+    """
+
+    position: int
+    owner: bytes
+    key: str
+    content: int
+    at: int
+    status: int
+    meter: bytes | None
+    subscription: bytes | None
+    period: int | None
+    quantity: str
+    value: str | None
+    agent: bytes | None
+    member: str | None
+    action_type: str | None
+    customer_external_id: str | None
+    meter_ref: str | None
+    subscription_ref: str | None
+    agent_ref: str | None
+    reason: str | None
+    attributes: str | None
+    metadata: str | None
+
+    def as_event(self, received_at: datetime, *, over_limit: bool) -> Event:
+        external_id = self.customer_external_id
+        quantity = Decimal(self.quantity)
+        return Event(
+            position=self.position,
+            owner=Owner(unpack("cus", self.owner) if external_id is None else None, external_id),
+            meter_id=unpack("mtr", self.meter),
+            meter_ref=self.meter_ref,
+            quantity=quantity,
+            value=None if self.value is None else Decimal(self.value),
+            member=self.member,
+            at=from_micros(self.at),
+            received_at=received_at,
+            idempotency_key=self.key,
+            content=self.content,
+            status=EventStatus(self.status),
+            reason=self.reason,
+            subscription_ref=self.subscription_ref,
+            subscription_id=unpack("sub", self.subscription),
+            period=self.period,
+            agent_id=unpack("agt", self.agent),
+            agent_ref=self.agent_ref,
+            action_type=self.action_type,
+            attributes=self.attributes,
+            metadata=self.metadata,
+            over_limit=over_limit,
+        )
+
+
+def row_of(event: Event) -> Row:
+    """Return an event as the table has it."""
+    return Row(
+        event.position,
+        pack_owner(event.owner),
+        event.idempotency_key,
+        event.content,
+        to_micros(event.at),
+        event.status.value,
+        pack(event.meter_id),
+        pack(event.subscription_id),
+        event.period,
+        plain(event.quantity),
+        None if event.value is None else plain(event.value),
+        pack(event.agent_id),
+        event.member,
+        event.action_type,
+        event.owner.customer_external_id,
+        event.meter_ref,
+        event.subscription_ref,
+        event.agent_ref,
+        event.reason,
+        event.attributes,
+        event.metadata,
+    )

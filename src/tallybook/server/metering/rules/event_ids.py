@@ -4,6 +4,7 @@
 tell how many events the installation has. RFC 9562 leaves the last bits to the maker.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,10 +18,17 @@ _INVERSE: Final = pow(_FACTOR, -1, 1 << _BITS)
 
 def event_id(position: int, received_at: datetime) -> str:
     """Return the id of the event at `position` (1 or more)."""
-    ms = to_micros(received_at) // 1000
-    scrambled = position * _FACTOR & _MASK
-    value = ms << 80 | 0x7 << 76 | (scrambled >> 50) << 64 | 0b10 << 62 | scrambled
-    return f"evt_{value:032x}"
+    return event_ids([position], received_at)[0]
+
+
+def event_ids(positions: Sequence[int], received_at: datetime) -> list[str]:
+    """Return the ids of events that were received together."""
+    common = to_micros(received_at) // 1000 << 80 | 0x7 << 76 | 0b10 << 62
+    ids = []
+    for position in positions:
+        scrambled = position * _FACTOR & _MASK
+        ids.append(f"evt_{common | (scrambled >> 50) << 64 | scrambled:032x}")
+    return ids
 
 
 def read_event_id(text: str) -> tuple[int, int] | None:

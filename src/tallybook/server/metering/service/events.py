@@ -1,5 +1,6 @@
 """Event rows, for those who take them in and those who look at them."""
 
+from tallybook.server.metering.rules.packed import pack_owner
 from tallybook.server.metering.store.events import (
     count_by_meter,
     find_by_keys,
@@ -23,7 +24,6 @@ from tallybook.server.metering.store.events import (
 from tallybook.server.metering.store.inserts import (
     find_firsts,
     insert_new,
-    pack_owner,
     reserve_positions,
 )
 

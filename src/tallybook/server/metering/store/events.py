@@ -6,6 +6,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Final
 
+from msgspec import structs
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -27,12 +28,11 @@ from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import EXACT, ZERO, plain
 from tallybook.server.kernel.periods import Span
-from tallybook.server.metering.models import Event, EventStatus, Owner
+from tallybook.server.metering.models import Event, EventStatus, Owner, row_of
+from tallybook.server.metering.rules.packed import pack, pack_owner, unpack
 from tallybook.server.metering.tables.events import events
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-
-from .inserts import pack, pack_owner, to_columns
 
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
@@ -43,10 +43,6 @@ _REWRITTEN: Final = (
 )  # fmt: skip
 _SHARE: Final = "SELECT pg_advisory_xact_lock_shared(name) FROM unnest(%s::bigint[]) AS name"
 _HOLD: Final = "SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name"
-
-
-def _unpack(prefix: str, packed: bytes | None) -> str | None:
-    return None if packed is None else f"{prefix}_{bytes(packed).hex()}"
 
 
 def share_customers(tx: Tx, space: SpaceId, customer_ids: Collection[str]) -> None:
@@ -265,12 +261,13 @@ def rewrite(tx: Tx, space: SpaceId, changed: Sequence[Event]) -> None:
         .where(t.space_id == space, t.position == bindparam("row"))
         .values({name: bindparam(f"new_{name}") for name in _REWRITTEN})
     )
-    columns = to_columns(space, changed)
-    columns["value"] = [event.value for event in changed]
-    named = {"row": columns["position"]}
-    named |= {f"new_{name}": columns[name] for name in _REWRITTEN}
-    rows = zip(*named.values(), strict=True)
-    tx.execute(statement, [dict(zip(named, row, strict=True)) for row in rows])
+    rows = []
+    for event in changed:
+        row = structs.asdict(row_of(event)) | {"value": event.value}
+        row["over_limit"] = int(event.over_limit)
+        new = {f"new_{name}": row[name] for name in _REWRITTEN}
+        rows.append({"row": event.position, **new})
+    tx.execute(statement, rows)
 
 
 def count_by_meter(
@@ -291,7 +288,7 @@ def count_by_meter(
     )
     found = {}
     for row in tx.execute(query.group_by(t.meter)).mappings():
-        meter = _unpack("mtr", row["meter"])
+        meter = unpack("mtr", row["meter"])
         assert meter is not None
         found[meter] = row["events"]
     return found
@@ -317,9 +314,9 @@ def sum_by_meter(
     )
     made = []
     for row in tx.execute(rows.group_by(*groups)).mappings():
-        meter = _unpack("mtr", row["meter"])
+        meter = unpack("mtr", row["meter"])
         assert meter is not None
-        group = {"agent": _unpack("agt", row["agent"])} if "agent" in by else {}
+        group = {"agent": unpack("agt", row["agent"])} if "agent" in by else {}
         made.append((meter, group, row["events"], _total(row)))
     return made
 
@@ -342,7 +339,7 @@ def sum_of_space(
     )
     found = {}
     for row in tx.execute(query).mappings():
-        meter = _unpack("mtr", row["meter"])
+        meter = unpack("mtr", row["meter"])
         assert meter is not None
         found[meter] = _total(row)
     return found
@@ -370,11 +367,11 @@ def _total(row: Mapping[Any, Any]) -> Decimal:
 
 def from_row(row: Mapping[Any, Any]) -> Event:
     external_id = row["customer_external_id"]
-    customer_id = _unpack("cus", row["owner"]) if external_id is None else None
+    customer_id = unpack("cus", row["owner"]) if external_id is None else None
     return Event(
         position=row["position"],
         owner=Owner(customer_id, external_id),
-        meter_id=_unpack("mtr", row["meter"]),
+        meter_id=unpack("mtr", row["meter"]),
         meter_ref=row["meter_ref"],
         quantity=row["quantity"],
         value=row["value"],
@@ -386,9 +383,9 @@ def from_row(row: Mapping[Any, Any]) -> Event:
         status=EventStatus(row["status"]),
         reason=row["reason"],
         subscription_ref=row["subscription_ref"],
-        subscription_id=_unpack("sub", row["subscription"]),
+        subscription_id=unpack("sub", row["subscription"]),
         period=row["period"],
-        agent_id=_unpack("agt", row["agent"]),
+        agent_id=unpack("agt", row["agent"]),
         agent_ref=row["agent_ref"],
         action_type=row["action_type"],
         attributes=row["attributes"],

@@ -1,26 +1,28 @@
 """Event rows on their way in: bulk writes, in each database's own way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
-from hashlib import blake2b
 from itertools import chain
 from typing import Any, Final
 
+from msgspec.structs import astuple
 from sqlalchemy import func, select
 
 from tallybook.server.kernel.clock import from_micros, to_micros
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.kernel.money import plain
-from tallybook.server.metering.models import Event, First, Owner
+from tallybook.server.metering.models import First, Row
 from tallybook.server.metering.rules.event_ids import event_id
 from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
 from tallybook.server.storage import Tx
 
-_OPTIONAL: Final = (
+_SHARED: Final = ("space_id", "received_at", "over_limit")
+_OPTIONAL: Final = frozenset({
     "agent", "member", "action_type", "customer_external_id", "meter_ref", "subscription_ref",
     "agent_ref", "reason", "attributes", "metadata",
-)  # fmt: skip
-_ROWS_A_STATEMENT: Final = 50
+})  # fmt: skip
+_BYTES: Final = ("owner", "meter", "subscription", "agent")
+_ROWS_A_STATEMENT: Final = (500, 100, 20, 5, 1)
 _KEYS_A_STATEMENT: Final = 250
 _FIRST: Final = "owner, key, position, received_at, content, over_limit"
 _FIND_POSTGRES: Final = (
@@ -37,17 +39,7 @@ _POSTGRES_TYPES: Final = {
 _NUMERIC: Final = ("quantity", "value")
 _POSTGRES_ARRAYS: Final = {**_POSTGRES_TYPES, **dict.fromkeys(_NUMERIC, "text")}
 
-
-def pack(some_id: str | None) -> bytes | None:
-    """Return the 16 bytes of an id of ours."""
-    return None if some_id is None else bytes.fromhex(some_id[-32:])
-
-
-def pack_owner(owner: Owner) -> bytes:
-    if owner.customer_id is not None:
-        return bytes.fromhex(owner.customer_id[-32:])
-    assert owner.customer_external_id is not None
-    return blake2b(owner.customer_external_id.encode(), digest_size=16).digest()
+Columns = dict[str, Sequence[Any]]
 
 
 def reserve_positions(tx: Tx, count: int) -> list[int]:
@@ -62,54 +54,58 @@ def reserve_positions(tx: Tx, count: int) -> list[int]:
     return positions[:count]
 
 
-def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
-    """Insert the rows whose key is not taken; return the positions that were inserted.
+def insert_new(tx: Tx, space: SpaceId, rows: Sequence[Row], received_at: datetime) -> set[int]:
+    """Insert the rows whose key is not taken; return the positions of the others.
 
     Of two rows with one key the first wins. `rows` have rising positions.
     """
     if not rows:
         return set()
-    if tx.is_sqlite:
-        return _insert_sqlite(tx, space, rows)
-    return _insert_postgres(tx, space, rows)
-
-
-def _insert_sqlite(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
-    columns = _filled(to_columns(space, rows, for_sqlite=True))
-    values = list(zip(*columns.values(), strict=True))
-    driver, before = tx.driver, tx.driver.total_changes
-    whole = len(values) - len(values) % _ROWS_A_STATEMENT
-    if whole:  # the driver lets other threads in after each statement: few of them, then
-        many = _insert(tuple(columns), _ROWS_A_STATEMENT)
-        for start in range(0, whole, _ROWS_A_STATEMENT):
-            part = values[start : start + _ROWS_A_STATEMENT]
-            driver.execute(many, tuple(chain.from_iterable(part)))
-    if whole < len(values):
-        driver.executemany(_insert(tuple(columns), 1), values[whole:])
-    if driver.total_changes - before == len(rows):
-        return set(columns["position"])
+    shared = (space, to_micros(received_at), 0)
+    insert = _insert_sqlite if tx.is_sqlite else _insert_postgres
+    if insert(tx, rows, shared) == len(rows):
+        return set()
+    positions = {row.position for row in rows}
     first, last = rows[0].position, rows[-1].position
-    stored = select(events.c.position).where(
-        events.c.space_id == space, events.c.position.between(first, last)
-    )
-    return set(tx.execute(stored).scalars())
+    t = events.c
+    stored = select(t.position).where(t.space_id == space, t.position.between(first, last))
+    return positions - set(tx.execute(stored).scalars())
+
+
+def _insert_sqlite(tx: Tx, rows: Sequence[Row], shared: tuple[Any, ...]) -> int:
+    columns = _filled(rows)
+    for name in columns.keys() & set(_BYTES):  # a bytearray costs the driver a third of bytes
+        known = {value: None if value is None else bytearray(value) for value in {*columns[name]}}
+        columns[name] = [known[value] for value in columns[name]]
+    values = list(zip(*columns.values(), strict=True))
+    driver, before, start = tx.driver, tx.driver.total_changes, 0
+    for size in _ROWS_A_STATEMENT:  # it lets other threads in after each: few of them, then
+        while len(values) - start >= size:
+            part = values[start : start + size]
+            statement = _insert(tuple(columns), size)
+            driver.execute(statement, (*shared, *chain.from_iterable(part)))
+            start += size
+    return int(driver.total_changes - before)
 
 
 @cache
 def _insert(names: tuple[str, ...], rows: int) -> str:
-    row = f"({', '.join('?' * len(names))})"
+    given = [f"?{number + 1}" for number in range(len(_SHARED))]
+    places = (
+        f"({', '.join([*given, *(f'?{first + offset}' for offset in range(len(names)))])})"
+        for first in range(len(_SHARED) + 1, len(_SHARED) + 1 + rows * len(names), len(names))
+    )
     return (
-        f"INSERT INTO events ({', '.join(names)}) "  # noqa: S608 - names of our own
-        f"VALUES {', '.join([row] * rows)} ON CONFLICT (space_id, owner, key) DO NOTHING"
+        f"INSERT INTO events ({', '.join([*_SHARED, *names])}) "  # noqa: S608 - names of our own
+        f"VALUES {', '.join(places)} ON CONFLICT (space_id, owner, key) DO NOTHING"
     )
 
 
-def _insert_postgres(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
+def _insert_postgres(tx: Tx, rows: Sequence[Row], shared: tuple[Any, ...]) -> int:
     """Insert by the order of keys: so two batches never wait for each other."""
     from .arrays import teach, to_array
 
-    ordered = sorted(rows, key=lambda row: (pack_owner(row.owner), row.idempotency_key))
-    columns = _filled(to_columns(space, ordered))
+    columns = _filled(sorted(rows, key=_owner_and_key))
     same = {name for name, column in columns.items() if column.count(column[0]) == len(column)}
     same.discard("position")
     values = [
@@ -118,13 +114,19 @@ def _insert_postgres(tx: Tx, space: SpaceId, rows: Sequence[Event]) -> set[int]:
     ]
     with tx.driver.cursor() as cursor:
         teach(cursor)
-        cursor.execute(_insert_many(tuple(columns), frozenset(same)), values)
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(_insert_many(tuple(columns), frozenset(same)), [*shared, *values])
+        return int(cursor.rowcount)
+
+
+def _owner_and_key(row: Row) -> tuple[bytes, str]:
+    return row.owner, row.key
 
 
 @cache
 def _insert_many(names: tuple[str, ...], same: frozenset[str]) -> str:
     """Return the INSERT of many rows, in which these columns are the `same` for all."""
+    same |= set(_SHARED)
+    names = (*_SHARED, *names)
     given = [
         f"%s::{_POSTGRES_TYPES.get(name, 'text')} AS {name}"
         if name in same
@@ -135,18 +137,21 @@ def _insert_many(names: tuple[str, ...], same: frozenset[str]) -> str:
     return (
         f"INSERT INTO events ({', '.join(names)}) "  # noqa: S608 - names of our own
         f"SELECT {', '.join(cast)} FROM (SELECT {', '.join(given)}) AS given "
-        "ON CONFLICT (space_id, owner, key) DO NOTHING RETURNING position"
+        "ON CONFLICT (space_id, owner, key) DO NOTHING"
     )
 
 
-def _filled(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def _filled(rows: Sequence[Row]) -> Columns:
     """Return the columns that not all rows leave empty.
 
     An empty value costs SQLite's driver as much as three others, because it looks for an
-    adapter, as it does for bytes, but not for a bytearray. PostgreSQL is spared the sending.
+    adapter. PostgreSQL is spared the sending.
     """
+    columns = zip(*map(astuple, rows), strict=True)
     return {
-        name: column for name, column in columns.items() if name not in _OPTIONAL or any(column)
+        name: column
+        for name, column in zip(Row.__struct_fields__, columns, strict=True)
+        if name not in _OPTIONAL or any(column)
     }
 
 
@@ -182,53 +187,3 @@ def _find_sqlite(pairs: int) -> str:
         f"WITH wanted (owner, key) AS (VALUES {wanted}) "  # noqa: S608 - names of our own
         f"SELECT {_FIRST} FROM wanted CROSS JOIN events USING (owner, key) WHERE space_id = ?"
     )
-
-
-def to_columns(
-    space: SpaceId, rows: Sequence[Event], *, for_sqlite: bool = False
-) -> dict[str, list[Any]]:
-    """Return rows by column; `for_sqlite` as its driver takes them, past SQLAlchemy."""
-    raw: Callable[[bytes], Any] = bytearray if for_sqlite else bytes
-    packed: dict[str | None, Any] = {None: None}
-    owners: dict[Owner, Any] = {}
-    for row in rows:
-        if row.owner not in owners:
-            owners[row.owner] = raw(pack_owner(row.owner))
-        for some_id in (row.meter_id, row.subscription_id, row.agent_id):
-            if some_id not in packed:
-                packed[some_id] = raw(bytes.fromhex(some_id[-32:]))  # type: ignore[index]
-    quantities = [plain(row.quantity) for row in rows]
-    received = {row.received_at: to_micros(row.received_at) for row in rows}
-    return {
-        "position": [row.position for row in rows],
-        "space_id": [space] * len(rows),
-        "owner": [owners[row.owner] for row in rows],
-        "key": [row.idempotency_key for row in rows],
-        "content": [row.content for row in rows],
-        "at": [to_micros(row.at) for row in rows],
-        "received_at": [received[row.received_at] for row in rows],
-        "status": [row.status.value for row in rows],
-        "over_limit": [int(row.over_limit) for row in rows],
-        "meter": [packed[row.meter_id] for row in rows],
-        "subscription": [packed[row.subscription_id] for row in rows],
-        "period": [row.period for row in rows],
-        "quantity": quantities,
-        "value": [
-            quantity
-            if row.value is row.quantity
-            else None
-            if row.value is None
-            else plain(row.value)
-            for row, quantity in zip(rows, quantities, strict=True)
-        ],
-        "agent": [packed[row.agent_id] for row in rows],
-        "member": [row.member for row in rows],
-        "action_type": [row.action_type for row in rows],
-        "customer_external_id": [row.owner.customer_external_id for row in rows],
-        "meter_ref": [row.meter_ref for row in rows],
-        "subscription_ref": [row.subscription_ref for row in rows],
-        "agent_ref": [row.agent_ref for row in rows],
-        "reason": [row.reason for row in rows],
-        "attributes": [row.attributes for row in rows],
-        "metadata": [row.metadata for row in rows],
-    }
