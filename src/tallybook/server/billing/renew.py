@@ -5,7 +5,7 @@ from typing import Final
 
 from tallybook.server.catalog.models import Terms
 from tallybook.server.identity.models import Space
-from tallybook.server.ingest.recount import recount
+from tallybook.server.ingest.recount import recount_if_used
 from tallybook.server.invoicing import service as invoicing
 from tallybook.server.invoicing.models import Invoice, InvoiceStatus, InvoiceType
 from tallybook.server.kernel.ids import SpaceId
@@ -69,7 +69,7 @@ def place_usage(
 ) -> None:
     """Place usage from `since` on anew: it may have come before its period was there."""
     if is_metered(terms_of(tx, space, sub, period)):
-        recount(tx, space, sub.customer_id, since=since, now=now)
+        recount_if_used(tx, space, sub.customer_id, since=since, now=now)
 
 
 def is_metered(terms: Terms) -> bool:
@@ -190,7 +190,7 @@ def settle_draft(tx: Tx, space: Space, sub: Subscription, *, now: datetime) -> N
     """Finalize the current period's invoice now, if it still waits out its grace."""
     if sub.current_period is None:
         return
-    subject_id = f"{sub.id}:{InvoiceType.CYCLE.value}:{sub.current_period}"
+    subject_id = _subject_of(sub, sub.current_period, InvoiceType.CYCLE)
     waiting = invoicing.find_generated(
         tx,
         space.id,
@@ -219,31 +219,37 @@ def _bill(
     if closed.is_trial or not is_metered(terms_of(tx, space, sub, closed)):
         return _bill_now(tx, space, sub, cycle, at=now)
     made = draft(tx, space, sub, cycle, work_out_bill(tx, space, sub, cycle), at=now)
-    subject_id = f"{sub.id}:{cycle.kind.value}:{cycle.number}"
+    subject_id = _subject_of(sub, cycle.number, cycle.kind)
     due.schedule(tx, space.id, kind=FINALIZE, subject_id=subject_id, due_at=at + USAGE_GRACE)
     return made
+
+
+def _subject_of(sub: Subscription, number: int, kind: InvoiceType) -> str:
+    return f"{sub.id}:{kind.value}:{number}"
+
+
+def cycle_of(subject_id: str) -> tuple[str, int, InvoiceType]:
+    """Return the (subscription, period, kind) whose invoice waits out its grace."""
+    sub_id, kind, number = subject_id.split(":")
+    return sub_id, int(number), InvoiceType(kind)
 
 
 def finalize_cycle(tx: Tx, space: Space, subject_id: str, due_at: datetime, now: datetime) -> None:
     """The grace is over: rate the usage as it stands now, finalize, collect."""
     del due_at
-    sub_id, kind, number = subject_id.split(":")
+    sub_id, number, kind = cycle_of(subject_id)
     sub = subscriptions.get(tx, space.id, sub_id, lock=True)
     waiting = invoicing.find_generated(
-        tx,
-        space.id,
-        subscription_id=sub.id,
-        period_number=int(number),
-        kind=InvoiceType(kind),
+        tx, space.id, subscription_id=sub.id, period_number=number, kind=kind
     )
     if waiting is not None and waiting.status is not InvoiceStatus.DRAFT:
         return  # somebody finalized it by hand
-    if kind == InvoiceType.FINAL.value:
-        closed = subscriptions.get_period(tx, space.id, sub.id, int(number))
+    if kind is InvoiceType.FINAL:
+        closed = subscriptions.get_period(tx, space.id, sub.id, number)
         cycle = Cycle(InvoiceType.FINAL, closed.number, None, closed)
     else:
-        opening = subscriptions.get_period(tx, space.id, sub.id, int(number))
-        closed = subscriptions.get_period(tx, space.id, sub.id, int(number) - 1)
+        opening = subscriptions.get_period(tx, space.id, sub.id, number)
+        closed = subscriptions.get_period(tx, space.id, sub.id, number - 1)
         was_suspended = sub.suspended_at is not None and sub.suspended_at <= opening.start
         cycle = Cycle(InvoiceType.CYCLE, opening.number, None if was_suspended else opening, closed)
     _bill_now(tx, space, sub, cycle, at=now)

@@ -1,6 +1,6 @@
 """Create, find, change and archive customers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,11 @@ def get(tx: Tx, space: SpaceId, customer_id: str) -> Customer:
     if customer is None:
         raise CustomerNotFound(customer_id=customer_id)
     return customer
+
+
+def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
+    """Read customers for gathered work, which asks for them by `get`."""
+    store.keep(tx, space, customer_ids)
 
 
 def get_by_external_id(tx: Tx, space: SpaceId, external_id: str) -> Customer:

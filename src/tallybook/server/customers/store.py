@@ -1,8 +1,9 @@
 """All of customers' SQL."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -11,7 +12,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 
 from .models import Customer, CustomerStatus, CustomerTax, CustomerType, PaymentAccount
 from .tables import customers
@@ -25,6 +26,12 @@ _FIND: Final = Prepared(
 )
 
 
+@cache
+def _find_all(size: int) -> Prepared:
+    mine = one_of(customers.c.id, "id", size)
+    return Prepared(lambda _: select(customers).where(customers.c.space_id == SPACE, mine))
+
+
 def add(tx: Tx, space: SpaceId, customer: Customer) -> None:
     tx.execute(insert(customers).values({"space_id": space, **_to_row(customer)}))
 
@@ -33,11 +40,26 @@ def save(tx: Tx, space: SpaceId, customer: Customer) -> None:
     t = customers.c
     mine = (t.space_id == space, t.id == customer.id)
     tx.execute(update(customers).where(*mine).values(_to_row(customer)))
+    tx.forget(_kept(space, customer.id))
 
 
 def find(tx: Tx, space: SpaceId, customer_id: str) -> Customer | None:
-    row = tx.row(_FIND, space=space, customer_id=customer_id)
-    return None if row is None else from_row(row)
+    def load() -> Customer | None:
+        row = tx.row(_FIND, space=space, customer_id=customer_id)
+        return None if row is None else from_row(row)
+
+    return tx.kept(_kept(space, customer_id), load)
+
+
+def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
+    """Read customers for gathered work."""
+    asked = listed("id", customer_ids)
+    for row in tx.rows(_find_all(list_size(len(customer_ids))), space=space, **asked):
+        tx.keep(_kept(space, row["id"]), from_row(row))
+
+
+def _kept(space: SpaceId, customer_id: str) -> tuple[str, SpaceId, str]:
+    return ("customer", space, customer_id)
 
 
 def find_by_external_id(tx: Tx, space: SpaceId, external_id: str) -> Customer | None:

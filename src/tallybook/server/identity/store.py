@@ -55,12 +55,17 @@ def add_project(tx: Tx, project: Project) -> dict[Mode, Space]:
 
 
 def find_project(tx: Tx, project_id: str) -> Project | None:
-    row = tx.execute(select(projects).where(projects.c.id == project_id)).mappings().one_or_none()
-    return None if row is None else _project(row)
+    def load() -> Project | None:
+        query = select(projects).where(projects.c.id == project_id)
+        row = tx.execute(query).mappings().one_or_none()
+        return None if row is None else _project(row)
+
+    return tx.kept(("project", project_id), load)
 
 
 def save_settings(tx: Tx, project: Project, changed: Settings) -> Project:
     row = {"settings": settings.to_json(changed)}
+    tx.forget(("project", project.id))
     tx.execute(update(projects).where(projects.c.id == project.id).values(row))
     return replace(project, settings=changed)
 
@@ -82,10 +87,13 @@ def find_space(tx: Tx, project_id: str, mode: Mode) -> Space | None:
 
 
 def get_space(tx: Tx, space: SpaceId) -> Space:
-    row = tx.row(_GET_SPACE, space=space)
-    if row is None:
-        raise NoResultFound()
-    return _space(row)
+    def load() -> Space:
+        row = tx.row(_GET_SPACE, space=space)
+        if row is None:
+            raise NoResultFound()
+        return _space(row)
+
+    return tx.kept(("space", space), load)
 
 
 def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:
@@ -96,11 +104,13 @@ def list_clocks(tx: Tx) -> dict[SpaceId, datetime]:
 
 def set_clock(tx: Tx, space: SpaceId, at: datetime) -> None:
     tx.execute(update(spaces).where(spaces.c.id == space).values(clock_at=at))
+    tx.forget(("space", space))
 
 
 def set_budgets(tx: Tx, space: SpaceId, *, watches_revenue: bool, has_hard_stops: bool) -> None:
     flags = {"watches_revenue": int(watches_revenue), "has_hard_stops": int(has_hard_stops)}
     tx.execute(update(spaces).where(spaces.c.id == space).values(flags))
+    tx.forget(("space", space))
 
 
 def add_key(tx: Tx, key: ApiKey, *, digest: bytes) -> None:

@@ -47,6 +47,32 @@ def recount(tx: Tx, space: Space, customer_id: str, *, since: datetime, now: dat
         return _recount(tx, space, customer_id, lines, starts, since=since, now=now)
 
 
+def recount_if_used(
+    tx: Tx, space: Space, customer_id: str, *, since: datetime, now: datetime
+) -> int:
+    """Recount where a boundary was passed and no usage was changed: without any, nothing moves."""
+    quiet = _quiet(space, customer_id)
+    if tx.is_kept(quiet) and tx.kept(quiet, lambda: since) <= since:
+        return 0
+    events.hold_customers(tx, space.id, {customer_id})
+    if not events.are_used_since(tx, space.id, [customer_id], since=since):
+        return 0
+    return recount(tx, space, customer_id, since=since, now=now)
+
+
+def keep_quiet(tx: Tx, space: Space, customer_ids: Sequence[str], *, since: datetime) -> None:
+    """Hold the usage of customers for gathered work; note those who have none from a time on."""
+    events.hold_customers(tx, space.id, customer_ids)
+    used = events.are_used_since(tx, space.id, customer_ids, since=since)
+    for customer_id in customer_ids:
+        if customer_id not in used:
+            tx.keep(_quiet(space, customer_id), since)
+
+
+def _quiet(space: Space, customer_id: str) -> tuple[str, SpaceId, str]:
+    return ("no usage since", space.id, customer_id)
+
+
 def _recount(
     tx: Tx,
     space: Space,

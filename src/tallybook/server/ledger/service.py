@@ -31,15 +31,7 @@ def post(
     for other postings). A replay is marked `replayed`: whoever keeps balances beside the ledger
     looks for the key first.
     """
-    lines = merge(postings)
-    if not lines:
-        raise NothingToPost(key=key)
-    for line in lines:
-        check_amount(line.amount_micros)
-    check_balanced(lines)
-    fingerprint = print_of(
-        {"kind": kind, "lines": [(line.account.name, line.amount_micros) for line in lines]}
-    )
+    lines, fingerprint = _checked(postings, key=key, kind=kind)
     transaction = Transaction(new_id("ltx"), key, kind, reference, at, ())
     if not store.claim_key(tx, space, transaction, fingerprint):
         found = store.find_transaction(tx, space, key)
@@ -51,6 +43,41 @@ def post(
     made = [(ids[line.account.name], _apply(tx, space, ids, line)) for line in lines]
     store.add_entries(tx, space, transaction.id, made)
     return replace(transaction, entries=tuple(entry for _, entry in made))
+
+
+def post_new(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    key: str,
+    postings: Sequence[Posting],
+    at: datetime,
+    kind: str,
+    reference: str = "",
+) -> None:
+    """Post under a key that nobody has used; in gathered work with all others, at its end.
+
+    Errors: those of `post`; IntegrityError or RowMissed at the end, which undo all.
+    """
+    if not tx.gathers:
+        post(tx, space, key=key, postings=postings, at=at, kind=kind, reference=reference)
+        return
+    lines, fingerprint = _checked(postings, key=key, kind=kind)
+    transaction = Transaction(new_id("ltx"), key, kind, reference, at, ())
+    new = store.NewTransaction(space, transaction, fingerprint, lines)
+    tx.do_together(store.add_all, new, tables=store.POSTED)
+
+
+def _checked(postings: Sequence[Posting], *, key: str, kind: str) -> tuple[list[Posting], bytes]:
+    """Return what is posted, an account a line, and the fingerprint of it."""
+    lines = merge(postings)
+    if not lines:
+        raise NothingToPost(key=key)
+    for line in lines:
+        check_amount(line.amount_micros)
+    check_balanced(lines)
+    named = [(line.account.name, line.amount_micros) for line in lines]
+    return lines, print_of({"kind": kind, "lines": named})
 
 
 def _apply(tx: Tx, space: SpaceId, ids: dict[str, str], line: Posting) -> Entry:

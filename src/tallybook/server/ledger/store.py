@@ -1,6 +1,7 @@
 """All of the ledger's SQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -21,10 +22,18 @@ from sqlalchemy import (
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import HOLD_NAME, SPACE, Prepared
+from tallybook.server.storage.prepared import (
+    HOLD_NAME,
+    LIST_MAX,
+    SPACE,
+    Prepared,
+    list_size,
+    listed,
+    one_of,
+)
 
-from .models import Account, AccountKind, Difference, Entry, Total, Transaction
-from .rules.postings import AMOUNT_MAX
+from .models import Account, AccountKind, Difference, Entry, Posting, Total, Transaction
+from .rules.postings import AMOUNT_MAX, check_amount
 from .tables import accounts, entries, requests, transactions
 
 _AMOUNT = type_coerce(bindparam("amount"), BigInteger)
@@ -57,26 +66,60 @@ _ADD_REQUEST: Final = Prepared(
 )
 
 
+_ADD_TRANSACTION: Final = Prepared(lambda insert: insert(transactions))
+_SET_ACCOUNT: Final = Prepared(
+    lambda _: (
+        update(accounts)
+        .where(accounts.c.space_id == SPACE, accounts.c.id == bindparam("account_id"))
+        .values(balance_micros=bindparam("balance"), version=bindparam("moves"))
+    )
+)
+POSTED: Final = (transactions, accounts, entries)
+
+
 @cache
-def _ids_of(count: int) -> Prepared:
-    """The ids of as many accounts, by name."""
-    names: list[ColumnElement[str]] = [bindparam(f"name_{number}") for number in range(count)]
+def _ids_of(size: int) -> Prepared:
+    """The ids of accounts, by name."""
     t = accounts.c
-    return Prepared(lambda _: select(t.name, t.id).where(t.space_id == SPACE, t.name.in_(names)))
+    mine = (t.space_id == SPACE, one_of(t.name, "name", size))
+    return Prepared(lambda _: select(t.name, t.id).where(*mine))
+
+
+@cache
+def _hold_all(size: int) -> Prepared:
+    t = accounts.c
+    query = select(t.id, t.balance_micros, t.version)
+    mine = query.where(t.space_id == SPACE, one_of(t.id, "id", size))
+    return Prepared(lambda _: mine.order_by(t.id).with_for_update())  # SQLite has one writer
+
+
+@dataclass(frozen=True, slots=True)
+class NewTransaction:
+    """A transaction that is to be posted with others."""
+
+    space: SpaceId
+    transaction: Transaction
+    fingerprint: bytes
+    lines: Sequence[Posting]
 
 
 def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: bytes) -> bool:
     """Insert the transaction; False if its key was taken before."""
-    row = {
+    row = _transaction_to_row(NewTransaction(space, transaction, fingerprint, ()))
+    return tx.row(_CLAIM, **row) is not None
+
+
+def _transaction_to_row(new: NewTransaction) -> dict[str, Any]:
+    transaction = new.transaction
+    return {
         "id": transaction.id,
-        "space_id": space,
+        "space_id": new.space,
         "key": transaction.key,
         "kind": transaction.kind,
         "reference": transaction.reference,
-        "fingerprint": fingerprint,
+        "fingerprint": new.fingerprint,
         "at": transaction.at,
     }
-    return tx.row(_CLAIM, **row) is not None
 
 
 def find_transaction(tx: Tx, space: SpaceId, key: str) -> tuple[Transaction, bytes] | None:
@@ -125,8 +168,12 @@ def account_ids(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, 
 
 
 def _find_ids(tx: Tx, space: SpaceId, names: Sequence[str]) -> dict[str, str]:
-    asked = {f"name_{number}": name for number, name in enumerate(names)}
-    return {row["name"]: row["id"] for row in tx.rows(_ids_of(len(names)), space=space, **asked)}
+    found: dict[str, str] = {}
+    for start in range(0, len(names), LIST_MAX):
+        some = names[start : start + LIST_MAX]
+        rows = tx.rows(_ids_of(list_size(len(some))), space=space, **listed("name", some))
+        found.update({row["name"]: row["id"] for row in rows})
+    return found
 
 
 def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tuple[int, int] | None:
@@ -145,7 +192,13 @@ def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tupl
 def add_entries(
     tx: Tx, space: SpaceId, transaction_id: str, made: Sequence[tuple[str, Entry]]
 ) -> None:
-    rows = [
+    tx.run_all(_ADD_ENTRY, _entries_to_rows(space, transaction_id, made))
+
+
+def _entries_to_rows(
+    space: SpaceId, transaction_id: str, made: Sequence[tuple[str, Entry]]
+) -> list[dict[str, Any]]:
+    return [
         {
             "space_id": space,
             "account_id": account_id,
@@ -157,7 +210,48 @@ def add_entries(
         }
         for account_id, entry in made
     ]
-    tx.run_all(_ADD_ENTRY, rows)
+
+
+def add_all(tx: Tx, new: Sequence[NewTransaction]) -> None:
+    """Post transactions under keys that nobody has used, each balance moved once.
+
+    Errors: AmountTooLarge; IntegrityError (a key was used).
+    """
+    tx.run_all(_ADD_TRANSACTION, [_transaction_to_row(one) for one in new])
+    for space in sorted({one.space for one in new}):
+        of_space = [one for one in new if one.space == space]
+        wanted = {line.account.name: line.account for one in of_space for line in one.lines}
+        ids = account_ids(tx, space, list(wanted.values()))
+        held = _hold_accounts(tx, space, sorted(ids.values()))
+        rows = []
+        for one in of_space:
+            made = [(ids[line.account.name], _move(held, ids, line)) for line in one.lines]
+            rows += _entries_to_rows(space, one.transaction.id, made)
+        tx.run_all(_ADD_ENTRY, rows)
+        moved = [
+            {"space": space, "account_id": id_, "balance": balance, "moves": version}
+            for id_, (balance, version) in held.items()
+        ]
+        tx.run_all(_SET_ACCOUNT, moved)
+
+
+def _move(held: dict[str, tuple[int, int]], ids: Mapping[str, str], line: Posting) -> Entry:
+    """Move a balance that is held, and return the entry of it."""
+    account_id = ids[line.account.name]
+    before, version = held[account_id]
+    after = check_amount(before + line.amount_micros)
+    held[account_id] = (after, version + 1)
+    return Entry(line.account, line.amount_micros, before, after, version + 1)
+
+
+def _hold_accounts(tx: Tx, space: SpaceId, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the balances and versions of accounts, which are held until the commit."""
+    found = {}
+    for start in range(0, len(ids), LIST_MAX):
+        some = ids[start : start + LIST_MAX]
+        rows = tx.rows(_hold_all(list_size(len(some))), space=space, **listed("id", some))
+        found.update({row["id"]: (row["balance_micros"], row["version"]) for row in rows})
+    return found
 
 
 def find_balance(tx: Tx, space: SpaceId, account: Account) -> int:

@@ -1,6 +1,6 @@
 """Payments and refunds as facts. What a payment is for is put together above this room."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -152,6 +152,11 @@ def find_under_way(tx: Tx, space: SpaceId, invoice_id: str) -> Payment | None:
     """Return the payment of an invoice that a provider is at."""
     found = store.list_open(tx, space, invoice_id)
     return next((payment for payment in found if payment.provider is not None), None)
+
+
+def keep_unpaid(tx: Tx, space: SpaceId, invoice_ids: Sequence[str]) -> None:
+    """Note for gathered work which invoices have no payment at all."""
+    store.keep_unpaid(tx, space, invoice_ids)
 
 
 def require_own(payment: Payment) -> None:

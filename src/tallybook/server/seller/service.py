@@ -18,7 +18,7 @@ _NOBODY: Final = Seller()
 
 def get(tx: Tx, space: SpaceId) -> Seller:
     """Return the seller; an empty one while nothing is set."""
-    return store.find(tx, space) or _NOBODY
+    return tx.kept(("seller", space), lambda: store.find(tx, space)) or _NOBODY
 
 
 def update(tx: Tx, space: SpaceId, fields: Mapping[str, Any], *, at: datetime) -> Seller:
@@ -28,4 +28,5 @@ def update(tx: Tx, space: SpaceId, fields: Mapping[str, Any], *, at: datetime) -
     if changed.country is not None and not is_country(changed.country):
         raise UnknownCountry(country=changed.country)
     store.save(tx, space, changed)
+    tx.forget(("seller", space))
     return changed

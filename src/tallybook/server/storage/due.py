@@ -1,9 +1,9 @@
 """Work that is due at a time: claimed with a lease, its effect made unique by who does it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
@@ -35,6 +35,21 @@ _SCHEDULE: Final = Prepared(
 _CANCEL: Final = Prepared(
     lambda _: delete(due_work).where(
         _t.space_id == SPACE, _t.kind == bindparam("kind"), _t.subject_id == bindparam("subject_id")
+    )
+)
+_LEASE: Final = Prepared(
+    lambda _: (
+        update(due_work)
+        .where(
+            _t.space_id == SPACE,
+            _t.kind == bindparam("of_kind"),
+            _t.subject_id == bindparam("of_subject"),
+        )
+        .values(
+            fence=bindparam("fence"),
+            lease_until=bindparam("lease_until"),
+            attempts=bindparam("attempts"),
+        )
     )
 )
 _FINISH: Final = Prepared(
@@ -72,11 +87,12 @@ def schedule(tx: Tx, space: SpaceId, *, kind: str, subject_id: str, due_at: date
         "last_error": None,
         "parked": 0,
     }
-    tx.run(_SCHEDULE, row)
+    tx.write_all(_SCHEDULE, [row], of=("due", subject_id))
 
 
 def cancel(tx: Tx, space: SpaceId, *, kind: str, subject_id: str) -> None:
-    tx.run(_CANCEL, {"space": space, "kind": kind, "subject_id": subject_id})
+    row = {"space": space, "kind": kind, "subject_id": subject_id}
+    tx.write_all(_CANCEL, [row], of=("due", subject_id))
 
 
 def claim(
@@ -108,21 +124,25 @@ def claim(
     )
     if not tx.is_sqlite:
         query = query.with_for_update(skip_locked=True)
-    claimed = []
-    for row in tx.execute(query).mappings().all():
-        fence = max(row["fence"] + 1, to_micros(now))  # never one that was given before
-        mine = (
-            t.space_id == row["space_id"],
-            t.kind == row["kind"],
-            t.subject_id == row["subject_id"],
+    claimed = [
+        Due(
+            space=SpaceId(row["space_id"]),
+            kind=row["kind"],
+            subject_id=row["subject_id"],
+            due_at=row["due_at"],
+            fence=max(row["fence"] + 1, to_micros(now)),  # never one that was given before
+            attempts=row["attempts"] + 1,
         )
-        lease = {"fence": fence, "lease_until": now + LEASE, "attempts": row["attempts"] + 1}
-        tx.execute(update(due_work).where(*mine).values(lease))
-        space = SpaceId(row["space_id"])
-        claimed.append(
-            Due(space, row["kind"], row["subject_id"], row["due_at"], fence, row["attempts"] + 1)
-        )
+        for row in tx.execute(query).mappings()
+    ]
+    if claimed:
+        tx.run_all(_LEASE, [_lease(work, until=now + LEASE) for work in claimed])
     return claimed
+
+
+def _lease(work: Due, *, until: datetime) -> dict[str, Any]:
+    mine = {"space": work.space, "of_kind": work.kind, "of_subject": work.subject_id}
+    return {**mine, "fence": work.fence, "lease_until": until, "attempts": work.attempts}
 
 
 def take_over(tx: Tx) -> None:
@@ -141,9 +161,17 @@ def finish(tx: Tx, work: Due) -> None:
 
     Errors: LeaseLost (somebody else holds it by now): the whole transaction must go.
     """
-    mine = {"space": work.space, "kind": work.kind, "subject_id": work.subject_id}
-    if tx.run(_FINISH, {**mine, "fence": work.fence}) != 1:
-        raise LeaseLost(kind=work.kind, subject_id=work.subject_id)
+    finish_all(tx, [work])
+
+
+def finish_all(tx: Tx, works: Sequence[Due]) -> None:
+    """Remove works that are done in one transaction. Errors: LeaseLost, should one be lost."""
+    held = [
+        {"space": w.space, "kind": w.kind, "subject_id": w.subject_id, "fence": w.fence}
+        for w in works
+    ]
+    if tx.run_all(_FINISH, held) != len(works):
+        raise LeaseLost(kind=works[0].kind, subject_id=works[0].subject_id)
 
 
 def fail(tx: Tx, work: Due, *, error: str, retry_at: datetime) -> None:

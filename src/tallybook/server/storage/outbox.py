@@ -5,16 +5,17 @@ taken, whatever its own position, and numbers it. Publishers wait for each other
 the order of commits: who has read up to one has missed nothing below it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, func, select, update
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 
-from .prepared import HOLD_NAME, SPACE, Prepared
+from .prepared import HOLD_NAME, SPACE, Prepared, list_size, listed, one_of
 from .tables import outbox, outbox_feed
 from .tx import Tx
 
@@ -27,6 +28,17 @@ _LAST: Final = Prepared(
     )
 )
 _ADD: Final = Prepared(lambda insert: insert(outbox))
+
+
+@cache
+def _last_of(size: int) -> Prepared:
+    return Prepared(
+        lambda _: (
+            select(_t.object_id, func.max(_t.sequence).label("sequence"))
+            .where(_t.space_id == SPACE, one_of(_t.object_id, "object_id", size))
+            .group_by(_t.object_id)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +59,8 @@ def append(
     tx: Tx, space: SpaceId, *, event: str, object_id: str, data: Mapping[str, Any], at: datetime
 ) -> str:
     """Announce an event of one object; return the message id. `data` is the payload, as JSON."""
-    if not tx.is_sqlite:  # two writers of one object: the second counts on from the first
-        tx.rows(HOLD_NAME, name=f"outbox:{space}:{object_id}")
-    last = tx.row(_LAST, space=space, object_id=object_id)
-    sequence = ((last and last["sequence"]) or 0) + 1
+    sequence = tx.kept(_last(space, object_id), lambda: _hold_last(tx, space, object_id)) + 1
+    tx.keep(_last(space, object_id), sequence)
     message_id = new_id("msg")
     row = {
         "space_id": space,
@@ -61,8 +71,32 @@ def append(
         "data": dict(data),
         "created_at": at,
     }
-    tx.run(_ADD, row)
+    tx.write_all(_ADD, [row], of=None)
     return message_id
+
+
+def _last(space: SpaceId, object_id: str) -> tuple[str, SpaceId, str]:
+    return ("last told", space, object_id)
+
+
+def _hold_last(tx: Tx, space: SpaceId, object_id: str) -> int:
+    if not tx.is_sqlite:  # two writers of one object: the second counts on from the first
+        tx.rows(HOLD_NAME, name=f"outbox:{space}:{object_id}")
+    last = tx.row(_LAST, space=space, object_id=object_id)
+    return (last and last["sequence"]) or 0
+
+
+def keep_first(tx: Tx, space: SpaceId, object_id: str) -> None:
+    """Note for gathered work that an object is new, so that nothing was told of it."""
+    tx.keep(_last(space, object_id), 0)
+
+
+def keep_last(tx: Tx, space: SpaceId, object_ids: Sequence[str]) -> None:
+    """Read for gathered work what was last told of objects, which their caller holds."""
+    size, asked = list_size(len(object_ids)), listed("object_id", object_ids)
+    found = {row["object_id"]: row for row in tx.rows(_last_of(size), space=space, **asked)}
+    for object_id in object_ids:
+        tx.keep(_last(space, object_id), found[object_id]["sequence"] if object_id in found else 0)
 
 
 def has_unpublished(tx: Tx) -> bool:

@@ -7,8 +7,18 @@ to run it. Values go through the column types' own processors, as they always do
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Executable, bindparam, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import visitors
 
 Values = Mapping[str, Any]
 Process = Callable[[Any], Any]
@@ -26,27 +36,37 @@ class Prepared:
 
     def __init__(self, build: Callable[[Any], Executable]) -> None:
         self._build = build
-        self._made: dict[str, _Compiled] = {}
+        self._made: dict[str, Compiled] = {}
 
-    def on(self, connection: Connection, names: Sequence[str]) -> "_Compiled":
+    def on(self, connection: Connection, names: Sequence[str]) -> "Compiled":
         database = connection.dialect.name
         made = self._made.get(database)
         if made is None:
             insert = sqlite.insert if database == "sqlite" else postgresql.insert
-            made = _Compiled(self._build(insert), connection, names)
+            made = Compiled(self._build(insert), connection, names)
             self._made[database] = made
         return made
 
 
-class _Compiled:
+class Compiled:
     """A statement in the words of one database."""
 
-    __slots__ = ("_binds", "_columns", "_constants", "_dialect", "_names", "_readers", "sql")
+    __slots__ = (
+        "_binds",
+        "_columns",
+        "_constants",
+        "_dialect",
+        "_names",
+        "_readers",
+        "sql",
+        "tables",
+    )
 
     def __init__(self, statement: Any, connection: Connection, names: Sequence[str]) -> None:
         dialect = connection.dialect
         compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
         self.sql: str = compiled.string
+        self.tables = frozenset(t for t in visitors.iterate(statement) if isinstance(t, Table))
         self._dialect = dialect
         self._names: tuple[str, ...] | None = (
             tuple(compiled.positiontup) if compiled.positional else None
@@ -68,8 +88,10 @@ class _Compiled:
         """Return the values as the driver takes them."""
         binds, given = self._binds, dict(self._constants)
         for name, value in values.items():
-            process = binds.get(name)
-            given[name] = value if process is None else process(value)
+            if value is not None and (process := binds.get(name)) is not None:
+                given[name] = process(value)
+            else:
+                given[name] = value
         if self._names is None:
             return given
         return [given[name] for name in self._names]
@@ -89,6 +111,25 @@ class _Compiled:
             }
             for row in cursor.fetchall()
         ]
+
+
+LIST_MAX: Final = 1_024  # values asked for at once
+
+
+def one_of(column: ColumnElement[Any], name: str, size: int) -> ColumnElement[bool]:
+    """`column IN (…)` for a list of up to `size` values, which `listed` gives."""
+    return column.in_([bindparam(f"{name}_{number}") for number in range(size)])
+
+
+def list_size(count: int) -> int:
+    """Return how long a list is prepared for so many values: few lengths, prepared once each."""
+    return max(8, 1 << (count - 1).bit_length())
+
+
+def listed(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Return the parameters of `one_of`; the last value fills what is left of the list."""
+    last = len(values) - 1
+    return {f"{name}_{number}": values[min(number, last)] for number in range(list_size(last + 1))}
 
 
 HOLD_NAME: Final = Prepared(

@@ -1,6 +1,7 @@
 """One transaction, as a service sees it."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
@@ -8,8 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import MultipleResultsFound
 
 from . import generations
+from .gathering import Gathering, RowMissed
 from .memory import Memory
-from .prepared import Prepared, Values
+from .prepared import Compiled, Prepared, Values
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +27,7 @@ class Tx:
         "_connect",
         "_connection",
         "_driver",
+        "_gathering",
         "_generation",
         "_is_write",
         "_memory",
@@ -48,6 +51,7 @@ class Tx:
         self._connect = connect
         self._connection: Connection | None = None
         self._driver: Any = None
+        self._gathering: Gathering | None = None
         self._memory, self._generation, self._is_write = memory, generation, is_write
         self._commit = commit  # None: nothing is handed over
         self._beside = {} if beside is None else beside  # changed by writes that share its commit
@@ -60,6 +64,10 @@ class Tx:
     @property
     def connection(self) -> Connection:
         """The connection; a reader's snapshot begins when it is first asked for."""
+        self.flush()
+        return self._open()
+
+    def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
@@ -74,8 +82,8 @@ class Tx:
 
     def rows(self, statement: Prepared, /, **values: Any) -> list[dict[str, Any]]:
         """Run a prepared statement; return what it found, by column."""
-        made = statement.on(self.connection, tuple(values))
-        return made.rows(self.driver.execute(made.sql, made.parameters(values)))
+        made = self._prepare(statement, values)
+        return made.rows(self._raw().execute(made.sql, made.parameters(values)))
 
     def row(self, statement: Prepared, /, **values: Any) -> dict[str, Any] | None:
         """Run a prepared statement; return the only row that it finds, or None."""
@@ -86,13 +94,117 @@ class Tx:
 
     def run(self, statement: Prepared, values: Values) -> int:
         """Run a prepared statement; return how many rows it touched."""
-        made = statement.on(self.connection, tuple(values))
-        return int(self.driver.execute(made.sql, made.parameters(values)).rowcount)
+        made = self._prepare(statement, values)
+        return int(self._raw().execute(made.sql, made.parameters(values)).rowcount)
 
-    def run_all(self, statement: Prepared, rows: Sequence[Values]) -> None:
-        """Run a prepared statement for each of some rows."""
-        made = statement.on(self.connection, tuple(rows[0]))
-        self.driver.cursor().executemany(made.sql, [made.parameters(row) for row in rows])
+    def run_all(self, statement: Prepared, rows: Sequence[Values]) -> int:
+        """Run a prepared statement for each of some rows; return how many rows it touched."""
+        made = self._prepare(statement, rows[0])
+        cursor = self._raw().cursor()
+        cursor.executemany(made.sql, [made.parameters(row) for row in rows])
+        return int(cursor.rowcount)
+
+    def _prepare(self, statement: Prepared, values: Values) -> Compiled:
+        made = statement.on(self._open(), tuple(values))
+        if self._gathering is not None and self._gathering.touches(made.tables):
+            self.flush()
+        return made
+
+    @property
+    def gathers(self) -> bool:
+        """Whether this is one of many pieces of work in the transaction."""
+        return self._gathering is not None
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Inside, what is kept is not read again, and what is written waits (gathering.py)."""
+        self._gathering = Gathering()
+        try:
+            yield
+            self.flush()
+        finally:
+            self._gathering = None
+
+    def write(
+        self, statement: Prepared, values: Values, *, of: Hashable, is_whole: bool = False
+    ) -> bool:
+        """Write one row of a subject, `of`; tell whether it was there to be written.
+
+        In gathered work it waits, and the answer is yes: should it be no, nothing is committed.
+        `is_whole`: it says all that an earlier one said, which need not be written any more.
+        """
+        if self._gathering is None:
+            return self.run(statement, values) == 1
+        self._wait(statement, [values], of, is_exact=True, is_whole=is_whole)
+        return True
+
+    def write_all(self, statement: Prepared, rows: Sequence[Values], *, of: Hashable) -> None:
+        """Run a statement for some rows of a subject, `of`; in gathered work they wait."""
+        if self._gathering is None:
+            self.run_all(statement, rows)
+        else:
+            self._wait(statement, rows, of, is_exact=False)
+
+    def _wait(
+        self,
+        statement: Prepared,
+        rows: Sequence[Values],
+        subject: Hashable,
+        *,
+        is_exact: bool,
+        is_whole: bool = False,
+    ) -> None:
+        assert self._gathering is not None
+        made = statement.on(self._open(), tuple(rows[0]))
+        self._gathering.add(
+            statement, made.tables, rows, subject=subject, is_exact=is_exact, is_whole=is_whole
+        )
+        if self._gathering.is_full:
+            self.flush()
+
+    def do_together(
+        self, act: Callable[["Tx", Sequence[T]], None], item: T, *, tables: Collection[Table]
+    ) -> None:
+        """Do something with an item, which writes to some tables; in gathered work with all."""
+        if self._gathering is None:
+            act(self, [item])
+        else:
+            self._gathering.add_act(act, item, frozenset(tables))
+
+    def flush(self) -> None:
+        """Write what waits. Errors: RowMissed (some row was not there to be written)."""
+        if self._gathering is None:
+            return
+        batches, acts = self._gathering.take()
+        for batch in batches:
+            touched = self.run_all(batch.statement, batch.rows)
+            if batch.is_exact and touched != len(batch.rows):
+                raise RowMissed(f"{touched} of {len(batch.rows)} rows of {batch.tables}")
+        for act, items in acts:
+            act(self, items)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Have `kept` answer this from here on: what was read for all, or has been written."""
+        if self._gathering is not None:
+            self._gathering.kept[key] = value
+
+    def kept(self, key: Hashable, load: Callable[[], T]) -> T:
+        """Return what is kept of a key in gathered work, or load it, and keep it there."""
+        if self._gathering is None:
+            return load()
+        kept = self._gathering.kept
+        if key not in kept:
+            kept[key] = load()
+        value: T = kept[key]
+        return value
+
+    def is_kept(self, key: Hashable) -> bool:
+        return self._gathering is not None and key in self._gathering.kept
+
+    def forget(self, key: Hashable) -> None:
+        """Have a key read again when it is next asked for."""
+        if self._gathering is not None:
+            self._gathering.kept.pop(key, None)
 
     def remember(self, key: Hashable, load: Callable[[], T]) -> T:
         """Return what `load` reads, from memory where it can.
@@ -143,7 +255,7 @@ class Tx:
 
     def _seen(self, memory: Memory) -> int:
         if self._generation is None:
-            self._generation = memory.catch_up(generations.read(self.driver))
+            self._generation = memory.catch_up(generations.read(self._raw()))
         return self._generation
 
     def insert(self, table: Table) -> Any:
@@ -160,7 +272,11 @@ class Tx:
 
     @property
     def driver(self) -> Any:
-        """The driver's own connection, for prepared statements and the bulk paths of metering."""
+        """The driver's own connection, for the bulk paths of metering."""
+        self.flush()
+        return self._raw()
+
+    def _raw(self) -> Any:
         if self._driver is None:
-            self._driver = self.connection.connection.driver_connection
+            self._driver = self._open().connection.driver_connection
         return self._driver

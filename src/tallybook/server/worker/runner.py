@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Final
@@ -23,10 +23,11 @@ from tallybook.server.webhooks.sender import Sender
 from .charging import Charger, Gateways
 from .jobs import JobRunner
 from .mailing import Mailer
-from .schedule import KINDS, Work
+from .schedule import KINDS, TOGETHER, Work
 
 log = logging.getLogger("tallybook.worker")
 CLAIM_MAX: Final = 50
+GROUP_MAX: Final = 50  # pieces of work in one transaction: others wait for it
 IDLE_S: Final = 1.0
 RETRY: Final = timedelta(seconds=5)
 FORGET_EVERY_S: Final = 3600.0
@@ -41,6 +42,24 @@ def claim(db: Database, *, only: SpaceId | None = None, limit: int = CLAIM_MAX) 
         return due.claim(tx, now=clock.now(), clocks=clocks, limit=limit, only=only)
 
     return db.write_now(work)
+
+
+def together(db: Database, items: Sequence[Due]) -> Future[None]:
+    """Begin work of one kind and space, one after another in one transaction (ADR 0012).
+
+    Should one fail, nothing is done.
+    """
+
+    def work(tx: Tx) -> None:
+        first = items[0]
+        with tx.gather():
+            due.finish_all(tx, items)
+            space = identity.get_space(tx, first.space)
+            TOGETHER[first.kind](tx, space, [item.subject_id for item in items])
+            for item in items:
+                KINDS[item.kind](tx, space, item.subject_id, item.due_at, space.now(clock.now()))
+
+    return db.write(work)
 
 
 def start(db: Database, item: Due, kinds: Mapping[str, Work] = KINDS) -> Future[None]:
@@ -70,9 +89,41 @@ def settle(db: Database, item: Due, future: Future[None], *, retry: timedelta) -
 
 
 def run_claimed(db: Database, items: list[Due], *, retry: timedelta = RETRY) -> int:
-    """Run claimed work together, so that its commits are shared; return how much was done."""
-    begun = [(item, start(db, item)) for item in items]
-    return sum(settle(db, item, future, retry=retry) for item, future in begun)
+    """Run claimed work, in groups where its kind allows; return how much was done.
+
+    What is alone is begun together, so that its commits are shared. A group that fails is undone,
+    and run one by one: what is wrong with one holds up no other.
+    """
+    groups = list(_groups(items))
+    alone = [group[0] for group in groups if len(group) == 1]
+    begun = [(group, together(db, group)) for group in groups if len(group) > 1]
+    done = 0
+    for group, future in begun:
+        try:
+            future.result()
+        except Exception as error:  # noqa: BLE001 - each tells its own
+            log.info("%d of %s run one by one: %s", len(group), group[0].kind, error)
+            alone += group
+        else:
+            done += len(group)
+    each = [(item, start(db, item)) for item in alone]
+    return done + sum(settle(db, item, future, retry=retry) for item, future in each)
+
+
+def _groups(items: Sequence[Due]) -> Iterator[list[Due]]:
+    """Split work, in its order, into what runs in one transaction."""
+    group: list[Due] = []
+    for item in items:
+        if group and (len(group) == GROUP_MAX or not _is_like(group[0], item)):
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
+
+
+def _is_like(first: Due, item: Due) -> bool:
+    return item.kind in TOGETHER and (item.space, item.kind) == (first.space, first.kind)
 
 
 def _forget(tx: Tx) -> None:

@@ -1,11 +1,11 @@
 """Every kind of due work, and the use case that it calls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from tallybook.server.access import service as access
-from tallybook.server.billing import cancel, collect, dun, renew, standing, suspend
+from tallybook.server.billing import cancel, collect, dun, renew, standing, suspend, together
 from tallybook.server.costs import spending
 from tallybook.server.costs.models import BUDGET_ACCESS
 from tallybook.server.identity.models import Space
@@ -42,3 +42,12 @@ KINDS: Final[Mapping[str, Work]] = {
     "wallet.expire_grant": _expire_grant,
     "wallet.land_grant": _land_grant,
 }
+
+Read = Callable[[Tx, Space, Sequence[str]], None]
+"""(tx, space, subject ids)."""
+
+TOGETHER: Final[Mapping[str, Read]] = {
+    renew.PERIOD_END: together.read_for_period_ends,
+    renew.FINALIZE: together.read_for_finalizing,
+}
+"""What is done many at a time in one transaction, and what reads for all of them."""

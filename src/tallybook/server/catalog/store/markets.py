@@ -58,10 +58,12 @@ def add_balance(tx: Tx, space: SpaceId, balance: Balance) -> None:
     """Enable a currency; one enabled before stays as it is."""
     row = {"space_id": space, **asdict(balance), "is_default": int(balance.is_default)}
     tx.execute(tx.insert(balances).values(row).on_conflict_do_nothing())
+    tx.forget(("balance", space, balance.currency))
 
 
 def find_balance(tx: Tx, space: SpaceId, currency: str) -> Balance | None:
-    row = tx.row(_FIND_BALANCE, space=space, currency=currency)
+    key = ("balance", space, currency)
+    row = tx.kept(key, lambda: tx.row(_FIND_BALANCE, space=space, currency=currency))
     return None if row is None else balance_from_row(row)
 
 

@@ -29,6 +29,7 @@ from .reading import (
     get,
     get_line,
     has_unpaid,
+    keep_generated,
     list_page,
     list_payable,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "get_line",
     "has_unpaid",
     "hold",
+    "keep_generated",
     "list_credit_notes",
     "list_page",
     "list_payable",

@@ -24,7 +24,7 @@ from tallybook.server.invoicing.rules.itemize import lump_line
 from tallybook.server.invoicing.rules.totals import check_totals, work_out
 from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId, new_id
-from tallybook.server.storage import Tx
+from tallybook.server.storage import Tx, outbox
 
 from .issuing import finalize
 from .references import check_references
@@ -148,5 +148,6 @@ def create_generated(
             subscription_id=subscription_id, period_number=period_number, type=kind.value
         )
     catalog.ensure_balance(tx, space, currency, at=at)
+    outbox.keep_first(tx, space, invoice.id)
     announce(tx, space, "invoice.created", invoice, at=at)
     return invoice

@@ -51,7 +51,7 @@ def finalize(
     save(tx, space, before, after)
     announce(tx, space, "invoice.finalized", opened, at=at)
     if opened.total:
-        ledger.post(
+        ledger.post_new(
             tx,
             space,
             key=f"invoice.finalize:{after.id}",

@@ -1,11 +1,13 @@
 """Look at invoices."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from tallybook.server.invoicing.errors import InvoiceLineNotFound, InvoiceNotFound
 from tallybook.server.invoicing.models import Invoice, InvoiceType, Line
+from tallybook.server.invoicing.store import billed
 from tallybook.server.invoicing.store import invoices as store
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units
@@ -39,6 +41,18 @@ def find_generated(
     return store.find_generated(
         tx, space, subscription_id=subscription_id, period_number=period_number, kind=kind
     )
+
+
+def keep_generated(
+    tx: Tx, space: SpaceId, places: Sequence[tuple[str, int, InvoiceType]]
+) -> list[Invoice]:
+    """Read for gathered work the invoices of (subscription, period, kind), and hold them.
+
+    Also what is billed already for these subscriptions, which are held.
+    """
+    held = store.keep_generated(tx, space, places)
+    billed.keep(tx, space, sorted({place[0] for place in places}))
+    return held
 
 
 def list_page(
@@ -110,7 +124,7 @@ def billed_before(
     Holds: void invoices and credit notes do not lower it, so nothing waived is billed again.
     Source: semantics, choice 13.
     """
-    micros = store.sum_billed(
+    micros = billed.sum_billed(
         tx,
         space,
         subscription_id=subscription_id,
@@ -123,7 +137,7 @@ def billed_before(
 
 def billed_for_period(tx: Tx, space: SpaceId, subscription_id: str, period_number: int) -> Decimal:
     """Return what invoices say of a period, net of tax; drafts and void ones say nothing."""
-    return from_micro_units(store.sum_of_period(tx, space, subscription_id, period_number))
+    return from_micro_units(billed.sum_of_period(tx, space, subscription_id, period_number))
 
 
 def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
@@ -131,4 +145,4 @@ def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int
 
     A counter that has moved since has late or voided usage; a meter never billed is not there.
     """
-    return store.billed_versions(tx, space, subscription_id=subscription_id)
+    return billed.billed_versions(tx, space, subscription_id=subscription_id)

@@ -1,17 +1,17 @@
 """Invoices, their lines and taxes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from tallybook.server.identity.models import TaxRounding
 from tallybook.server.invoicing.models import (
     PAYABLE,
-    SOURCE_CHARGE,
     CollectionMethod,
     Invoice,
     InvoiceStatus,
@@ -33,7 +33,9 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import LIST_MAX, SPACE, Prepared, list_size, listed, one_of
+
+from .billed import kept_billed
 
 _SORTS = {
     "created_at": invoices.c.created_at,
@@ -58,9 +60,7 @@ _INVOICE_FIELDS: Final = {field.name for field in fields(Invoice)} - set(_INVOIC
 _LINE_FIELDS: Final = {field.name for field in fields(LineFacts)} | {"id", "sort_order"}
 
 _i = invoices.c
-_ADD: Final = Prepared(
-    lambda insert: insert(invoices).on_conflict_do_nothing().returning(invoices.c.id)
-)
+_ADD: Final = Prepared(lambda insert: insert(invoices).on_conflict_do_nothing())
 _ADD_LINE: Final = Prepared(lambda insert: insert(invoice_lines))
 _ADD_TAX: Final = Prepared(lambda insert: insert(invoice_taxes))
 _l, _x = invoice_lines.c, invoice_taxes.c
@@ -84,6 +84,16 @@ _COUNT: Final = Prepared(
             set_={"count": invoice_counters.c["count"] + 1},
         )
         .returning(invoice_counters.c["count"])
+    )
+)
+_SET_COUNT: Final = Prepared(
+    lambda _: (
+        update(invoice_counters)
+        .where(
+            invoice_counters.c.space_id == SPACE,
+            invoice_counters.c.series == bindparam("of_series"),
+        )
+        .values(count=bindparam("count"))
     )
 )
 _SAVE: Final = Prepared(
@@ -127,25 +137,56 @@ _TAXES: Final = Prepared(
 )
 
 
+@cache
+def _generated(size: int) -> Prepared:
+    mine = (one_of(_i.subscription_id, "sub", size), _i.period_number >= bindparam("lowest"))
+    query = select(_i.subscription_id, _i.period_number, _i.type, _i.id)
+    return Prepared(lambda _: query.where(_i.space_id == SPACE, *mine))
+
+
+@cache
+def _hold_all(size: int) -> Prepared:
+    mine = select(invoices).where(_i.space_id == SPACE, one_of(_i.id, "id", size))
+    return Prepared(lambda _: mine.order_by(_i.id).with_for_update())
+
+
+@cache
+def _lines_of_all(size: int) -> Prepared:
+    mine = (_l.space_id == SPACE, one_of(_l.invoice_id, "id", size))
+    query = select(invoice_lines).where(*mine)
+    return Prepared(lambda _: query.order_by(_l.invoice_id, _l.sort_order, _l.id))
+
+
+@cache
+def _taxes_of_all(size: int) -> Prepared:
+    mine = (_x.space_id == SPACE, one_of(_x.invoice_id, "id", size))
+    query = select(invoice_taxes).where(*mine)
+    return Prepared(lambda _: query.order_by(_x.invoice_id, _x.position))
+
+
 def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
     """Insert an invoice with its parts; False if that period has one of its type."""
     row = {"space_id": space, **_to_row(invoice)}
-    if tx.row(_ADD, **row) is None:
+    if not tx.write(_ADD, row, of=invoice.id):
         return False
     _add_parts(tx, space, invoice)
+    _keep(tx, space, invoice)
     return True
 
 
 def save(tx: Tx, space: SpaceId, invoice: Invoice, *, expected_version: int) -> bool:
     """Write the invoice without its parts; False if somebody else has changed it since."""
     mine = {"space": space, "invoice_id": invoice.id, "expected_version": expected_version}
-    return bool(tx.run(_SAVE, {**mine, **_to_row(invoice)}))
+    if not tx.write(_SAVE, {**mine, **_to_row(invoice)}, of=invoice.id):
+        return False
+    _keep(tx, space, invoice)
+    return True
 
 
 def replace_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
     """Write the lines and taxes anew."""
     for remove in _REMOVE:
-        tx.run(remove, {"space": space, "of": invoice.id})
+        tx.write_all(remove, [{"space": space, "of": invoice.id}], of=invoice.id)
     _add_parts(tx, space, invoice)
 
 
@@ -153,7 +194,7 @@ def _add_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
     whose = {"space_id": space, "invoice_id": invoice.id}
     if invoice.lines:
         rows = [{**whose, **_line_to_row(line)} for line in invoice.lines]
-        tx.run_all(_ADD_LINE, rows)
+        tx.write_all(_ADD_LINE, rows, of=invoice.id)
     if invoice.taxes:
         rows = [
             {
@@ -167,18 +208,27 @@ def _add_parts(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
             }
             for position, tax in enumerate(invoice.taxes)
         ]
-        tx.run_all(_ADD_TAX, rows)
+        tx.write_all(_ADD_TAX, rows, of=invoice.id)
 
 
 def find(tx: Tx, space: SpaceId, invoice_id: str, *, lock: bool = False) -> Invoice | None:
     """Return an invoice; `lock` holds it until the commit."""
-    row = tx.row(_HOLD if lock else _FIND, space=space, invoice_id=invoice_id)
-    return None if row is None else _whole(tx, space, [row])[0]
+
+    def load() -> Invoice | None:
+        row = tx.row(_HOLD if lock else _FIND, space=space, invoice_id=invoice_id)
+        return None if row is None else _whole(tx, space, [row])[0]
+
+    key = _kept(space, invoice_id)
+    return tx.kept(key, load) if lock or tx.is_kept(key) else load()
 
 
 def find_generated(
     tx: Tx, space: SpaceId, *, subscription_id: str, period_number: int, kind: InvoiceType
 ) -> Invoice | None:
+    key = _kept_place(space, subscription_id, period_number, kind)
+    if tx.is_kept(key):
+        known = tx.kept(key, str)
+        return find(tx, space, known) if known else None
     row = tx.row(
         _FIND_GENERATED,
         space=space,
@@ -187,6 +237,50 @@ def find_generated(
         kind=kind.value,
     )
     return None if row is None else _whole(tx, space, [row])[0]
+
+
+def keep_generated(
+    tx: Tx, space: SpaceId, places: Sequence[tuple[str, int, InvoiceType]]
+) -> list[Invoice]:
+    """Read and hold for gathered work what there is of (subscription, period, kind).
+
+    The subscriptions are held already, so that none is added meanwhile.
+    """
+    sub_ids, lowest = sorted({place[0] for place in places}), min(place[1] for place in places)
+    asked = listed("sub", sub_ids)
+    found = {
+        (row["subscription_id"], row["period_number"], InvoiceType(row["type"])): str(row["id"])
+        for row in tx.rows(_generated(list_size(len(sub_ids))), space=space, lowest=lowest, **asked)
+    }
+    for place in places:
+        tx.keep(_kept_place(space, *place), found.get(place, ""))
+    ids = sorted(found[place] for place in places if place in found)
+    if not ids:
+        return []
+    rows = tx.rows(_hold_all(list_size(len(ids))), space=space, **listed("id", ids))
+    held = _whole(tx, space, rows)
+    for invoice in held:
+        _keep(tx, space, invoice)
+    return held
+
+
+def _keep(tx: Tx, space: SpaceId, invoice: Invoice) -> None:
+    """Have gathered work find an invoice as it is now."""
+    tx.keep(_kept(space, invoice.id), invoice)
+    if invoice.subscription_id is not None and invoice.period_number is not None:
+        place = (invoice.subscription_id, invoice.period_number, invoice.type)
+        tx.keep(_kept_place(space, *place), invoice.id)
+        tx.forget(kept_billed(space, invoice.subscription_id))
+
+
+def _kept(space: SpaceId, invoice_id: str) -> tuple[str, SpaceId, str]:
+    return ("invoice", space, invoice_id)
+
+
+def _kept_place(
+    space: SpaceId, sub_id: str, number: int, kind: InvoiceType
+) -> tuple[str, SpaceId, str, int, InvoiceType]:
+    return ("generated invoice", space, sub_id, number, kind)
 
 
 def list_page(
@@ -261,78 +355,17 @@ def has_unpaid(tx: Tx, space: SpaceId, customer_id: str) -> bool:
 
 def next_count(tx: Tx, space: SpaceId, series: str) -> int:
     """Count one document more; the space's counter of the series is held until the commit."""
-    row = tx.row(_COUNT, space_id=space, series=series, count=1)
-    assert row is not None  # it is inserted or counted up
-    return int(row["count"])
-
-
-def sum_billed(
-    tx: Tx,
-    space: SpaceId,
-    *,
-    subscription_id: str,
-    meter_id: str,
-    period_number: int,
-    charge_id: str | None,
-) -> int:
-    """Sum, in micros, the finalized lines of a meter for a period: its price's, or a charge's."""
-    t = invoice_lines.c
-    if charge_id is None:
-        source = or_(t.source_type.is_(None), t.source_type != SOURCE_CHARGE)
+    key = ("documents counted", space, series)
+    if tx.is_kept(key):
+        count = tx.kept(key, int) + 1
+        row = {"space": space, "of_series": series, "count": count}
+        tx.write(_SET_COUNT, row, of=key, is_whole=True)
     else:
-        source = and_(t.source_type == SOURCE_CHARGE, t.source_id == charge_id)
-    query = (
-        select(func.coalesce(func.sum(t.total_micros), 0))
-        .join(invoices, invoices.c.id == t.invoice_id)
-        .where(
-            t.space_id == space,
-            t.subscription_id == subscription_id,
-            t.period_number == period_number,
-            t.meter_id == meter_id,
-            source,
-            invoices.c.status != InvoiceStatus.DRAFT.value,
-        )
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def sum_of_period(tx: Tx, space: SpaceId, subscription_id: str, period_number: int) -> int:
-    """Sum, in micros, all lines of a period on invoices that were issued and not waived."""
-    t = invoice_lines.c
-    aside = (InvoiceStatus.DRAFT.value, InvoiceStatus.VOID.value)
-    query = (
-        select(func.coalesce(func.sum(t.total_micros), 0))
-        .join(invoices, invoices.c.id == t.invoice_id)
-        .where(
-            t.space_id == space,
-            t.subscription_id == subscription_id,
-            t.period_number == period_number,
-            invoices.c.status.not_in(aside),
-        )
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def billed_versions(tx: Tx, space: SpaceId, *, subscription_id: str) -> dict[int, dict[str, int]]:
-    """Return, by period and meter, the version of the counter that finalized lines rest on."""
-    t = invoice_lines.c
-    query = (
-        select(t.period_number, t.meter_id, t.pricing)
-        .join(invoices, invoices.c.id == t.invoice_id)
-        .where(
-            t.space_id == space,
-            t.subscription_id == subscription_id,
-            t.period_number.is_not(None),
-            t.meter_id.is_not(None),
-            invoices.c.status != InvoiceStatus.DRAFT.value,
-        )
-    )
-    versions: dict[int, dict[str, int]] = {}
-    for row in tx.execute(query):
-        of_period = versions.setdefault(row.period_number, {})
-        version = row.pricing.get("counter_version", 0)
-        of_period[row.meter_id] = max(version, of_period.get(row.meter_id, 0))
-    return versions
+        counted = tx.row(_COUNT, space_id=space, series=series, count=1)
+        assert counted is not None  # it is inserted or counted up
+        count = int(counted["count"])
+    tx.keep(key, count)
+    return count
 
 
 def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[Invoice]:
@@ -344,38 +377,33 @@ def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[In
 
 
 def _lines_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Line]]:
-    t = invoice_lines.c
     found: dict[str, list[Line]] = {invoice_id: [] for invoice_id in currencies}
-    if len(found) == 1:
-        [(invoice_id, currency)] = currencies.items()
-        of_it = tx.rows(_LINES, space=space, of=invoice_id)
-        return {invoice_id: [_line_from_row(row, currency) for row in of_it]}
-    query = (
-        select(invoice_lines)
-        .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
-        .order_by(t.invoice_id, t.sort_order, t.id)
-    )
-    for row in tx.execute(query).mappings() if currencies else ():
+    for row in _parts(tx, space, list(found), _LINES, _lines_of_all):
         found[row["invoice_id"]].append(_line_from_row(row, currencies[row["invoice_id"]]))
     return found
 
 
 def _taxes_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Tax]]:
-    t = invoice_taxes.c
     found: dict[str, list[Tax]] = {invoice_id: [] for invoice_id in currencies}
-    if len(found) == 1:
-        [(invoice_id, currency)] = currencies.items()
-        of_it = tx.rows(_TAXES, space=space, of=invoice_id)
-        return {invoice_id: [_tax_from_row(row, currency) for row in of_it]}
-    query = (
-        select(invoice_taxes)
-        .where(t.space_id == space, t.invoice_id.in_(_ids(currencies)))
-        .order_by(t.invoice_id, t.position)
-    )
-    for row in tx.execute(query).mappings() if currencies else ():
-        currency = currencies[row["invoice_id"]]
-        found[row["invoice_id"]].append(_tax_from_row(row, currency))
+    for row in _parts(tx, space, list(found), _TAXES, _taxes_of_all):
+        found[row["invoice_id"]].append(_tax_from_row(row, currencies[row["invoice_id"]]))
     return found
+
+
+def _parts(
+    tx: Tx,
+    space: SpaceId,
+    ids: Sequence[str],
+    of_one: Prepared,
+    of_all: Callable[[int], Prepared],
+) -> Iterator[dict[str, Any]]:
+    """The rows of invoices' lines or taxes, in order."""
+    if len(ids) == 1:
+        yield from tx.rows(of_one, space=space, of=ids[0])
+        return
+    for start in range(0, len(ids), LIST_MAX):
+        some = ids[start : start + LIST_MAX]
+        yield from tx.rows(of_all(list_size(len(some))), space=space, **listed("id", some))
 
 
 def _tax_from_row(row: Mapping[Any, Any], currency: str) -> Tax:
@@ -386,10 +414,6 @@ def _tax_from_row(row: Mapping[Any, Any], currency: str) -> Tax:
         _money(row["amount_micros"], currency),
         covers_all=bool(row["covers_all"]),
     )
-
-
-def _ids(currencies: Mapping[str, str]) -> Collection[str]:
-    return list(currencies)
 
 
 def _money(micros: int, currency: str) -> Decimal:

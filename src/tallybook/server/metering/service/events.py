@@ -2,6 +2,7 @@
 
 from tallybook.server.metering.rules.packed import pack_owner
 from tallybook.server.metering.store.events import (
+    are_used_since,
     count_by_meter,
     find_by_keys,
     find_by_position,
@@ -28,6 +29,7 @@ from tallybook.server.metering.store.inserts import (
 )
 
 __all__ = [
+    "are_used_since",
     "count_by_meter",
     "find_by_keys",
     "find_by_position",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -9,10 +10,10 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tup
 
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.metering.models import CounterKey, Tally
+from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 
 _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
@@ -32,6 +33,15 @@ _ONE: Final = Prepared(
         *(counters.c[name] == bindparam(name) for name in _KEY[1:]),
     )
 )
+
+
+@cache
+def _periods_of(size: int) -> Prepared:
+    t = counters.c
+    mine = (t.space_id == SPACE, one_of(t.subscription_id, "sub", size), t.window == PERIOD_WINDOW)
+    return Prepared(lambda _: select(counters).where(*mine))
+
+
 _LOCK: Final = text("""
     SELECT counters.*
     FROM unnest(
@@ -76,6 +86,8 @@ def _lock(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey
 
 def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey, Tally]:
     """Return the counters that exist among these."""
+    if all(_is_kept(tx, space, key) for key in keys):
+        return _find_kept(tx, space, keys)
     if len(keys) == 1:
         (key,) = keys
         one = {name: getattr(key, name) for name in _KEY[1:]}
@@ -93,6 +105,33 @@ def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey,
         for row in tx.execute(query).mappings():
             found[_key(row)] = _tally(row)
     return found
+
+
+def keep_periods(tx: Tx, space: SpaceId, subscription_ids: Sequence[str]) -> None:
+    """Read the counters of periods for gathered work: all that there are of subscriptions."""
+    found: dict[str, dict[CounterKey, Tally]] = {one: {} for one in subscription_ids}
+    statement, asked = _periods_of(list_size(len(found))), listed("sub", list(found))
+    for row in tx.rows(statement, space=space, **asked):
+        found[row["subscription_id"]][_key(row)] = _tally(row)
+    for sub_id, of_it in found.items():
+        tx.keep(_kept(space, sub_id), of_it)
+
+
+def _is_kept(tx: Tx, space: SpaceId, key: CounterKey) -> bool:
+    return key.window == PERIOD_WINDOW and tx.is_kept(_kept(space, key.subscription_id))
+
+
+def _find_kept(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey, Tally]:
+    found = {}
+    for key in keys:
+        of_it: Mapping[CounterKey, Tally] = tx.kept(_kept(space, key.subscription_id), dict)
+        if key in of_it:
+            found[key] = of_it[key]
+    return found
+
+
+def _kept(space: SpaceId, subscription_id: str) -> tuple[str, SpaceId, str]:
+    return ("period counters", space, subscription_id)
 
 
 def list_windows(
@@ -144,6 +183,8 @@ def save(tx: Tx, space: SpaceId, tallies: Mapping[CounterKey, Tally]) -> None:
     if not tallies:
         return
     tx.changed({(space, key): tally for key, tally in tallies.items()})
+    for key in tallies:
+        tx.forget(_kept(space, key.subscription_id))
     tx.run_all(_SAVE, [_to_row(space, key, tallies[key]) for key in sorted(tallies, key=_order)])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from tallybook.server.metering.rules.packed import pack, pack_owner, unpack
 from tallybook.server.metering.tables.events import events
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
@@ -68,6 +70,24 @@ def _hold(tx: Tx, space: SpaceId, customer_ids: Collection[str], lock: str) -> N
     )
     with tx.driver.cursor() as cursor:
         cursor.execute(lock, [hashes])
+
+
+def are_used_since(
+    tx: Tx, space: SpaceId, customer_ids: Sequence[str], *, since: datetime
+) -> set[str]:
+    """Return which customers have counted usage from a time on."""
+    owners = {pack_owner(Owner(one, None)): one for one in customer_ids}
+    statement, asked = _used(list_size(len(owners))), listed("owner", list(owners))
+    rows = tx.rows(statement, space=space, since=to_micros(since), **asked)
+    return {owners[bytes(row["owner"])] for row in rows}
+
+
+@cache
+def _used(size: int) -> Prepared:
+    t = events.c
+    recent = (t.at >= bindparam("since"), t.status == EventStatus.ACCEPTED.value)
+    mine = (t.space_id == SPACE, one_of(t.owner, "owner", size), *recent)
+    return Prepared(lambda _: select(t.owner).where(*mine).distinct())
 
 
 def remove(tx: Tx, space: SpaceId, positions: Sequence[int]) -> None:

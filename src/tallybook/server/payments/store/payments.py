@@ -1,8 +1,9 @@
 """Payments and refunds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, bindparam, delete, func, literal, select, update
@@ -21,7 +22,7 @@ from tallybook.server.payments.models import (
 from tallybook.server.payments.tables import payments, refunds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 
 _FAILED = RefundStatus.FAILED.value
 _SORTS = {"created_at": payments.c.created_at, "updated_at": payments.c.updated_at}
@@ -36,8 +37,16 @@ _LIST_OPEN: Final = Prepared(
 )
 
 
+@cache
+def _paid(size: int) -> Prepared:
+    t = payments.c
+    mine = (t.space_id == SPACE, one_of(t.invoice_id, "invoice", size))
+    return Prepared(lambda _: select(t.invoice_id).where(*mine).distinct())
+
+
 def add(tx: Tx, space: SpaceId, payment: Payment) -> bool:
     """Insert a payment; False if its external transaction id is taken."""
+    tx.forget(_kept_unpaid(space, payment.invoice_id or ""))
     row = {"space_id": space, **_to_row(payment)}
     fresh = tx.insert(payments).values(row).on_conflict_do_nothing()
     return tx.execute(fresh.returning(payments.c.space_id)).first() is not None
@@ -108,7 +117,21 @@ def list_page(
 
 def list_open(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
     """Payments of an invoice that may still be completed, the oldest first."""
+    if tx.is_kept(_kept_unpaid(space, invoice_id)):
+        return []
     return [from_row(row) for row in tx.rows(_LIST_OPEN, space=space, invoice_id=invoice_id)]
+
+
+def keep_unpaid(tx: Tx, space: SpaceId, invoice_ids: Sequence[str]) -> None:
+    """Note for gathered work which invoices have no payment at all."""
+    asked = listed("invoice", invoice_ids)
+    rows = tx.rows(_paid(list_size(len(invoice_ids))), space=space, **asked)
+    for invoice_id in set(invoice_ids) - {row["invoice_id"] for row in rows}:
+        tx.keep(_kept_unpaid(space, invoice_id), True)
+
+
+def _kept_unpaid(space: SpaceId, invoice_id: str) -> tuple[str, SpaceId, str]:
+    return ("no payments", space, invoice_id)
 
 
 def list_for_invoice(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:

@@ -1,6 +1,6 @@
 """Finding subscriptions, their periods, and what rating needs of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +28,14 @@ def get(tx: Tx, space: SpaceId, sub_id: str, *, lock: bool = False) -> Subscript
     if sub is None:
         raise SubscriptionNotFound(subscription_id=sub_id)
     return sub
+
+
+def keep(tx: Tx, space: SpaceId, ids: Sequence[str]) -> list[Subscription]:
+    """Hold subscriptions for gathered work; read their customers' timelines, terms and periods."""
+    held = store.keep(tx, space, ids)
+    if held:
+        timeline_store.keep(tx, space, sorted({sub.customer_id for sub in held}))
+    return held
 
 
 def list_page(

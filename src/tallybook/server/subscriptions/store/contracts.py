@@ -1,9 +1,10 @@
 """Contracts and their versions."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
@@ -14,7 +15,7 @@ from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
 from tallybook.server.subscriptions.tables import contract_versions, contracts, subscriptions
 
@@ -28,6 +29,24 @@ _FIND_VERSION: Final = Prepared(
         _v.version == bindparam("version"),
     )
 )
+_SET_EFFECTIVE: Final = Prepared(
+    lambda _: (
+        update(contract_versions)
+        .where(
+            _v.space_id == SPACE,
+            _v.contract_id == bindparam("of_contract"),
+            _v.version == bindparam("of_version"),
+            _v.effective_at.is_(None),
+        )
+        .values(effective_at=bindparam("effective_at"))
+    )
+)
+
+
+@cache
+def _versions_of(size: int) -> Prepared:
+    mine = (_v.space_id == SPACE, one_of(_v.contract_id, "contract", size))
+    return Prepared(lambda _: select(contract_versions).where(*mine))
 
 
 def add(tx: Tx, space: SpaceId, contract: Contract) -> None:
@@ -71,6 +90,7 @@ def page(
 def add_version(tx: Tx, space: SpaceId, version: ContractVersion) -> None:
     row = {"space_id": space, **_version_to_row(version)}
     tx.execute(insert(contract_versions).values(row))
+    tx.forget(_kept(space, version.contract_id, version.version))
 
 
 def replace_version(tx: Tx, space: SpaceId, version: ContractVersion) -> None:
@@ -89,21 +109,41 @@ def set_notes(tx: Tx, space: SpaceId, contract_id: str, version: int, notes: str
     t = contract_versions.c
     mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
     tx.execute(update(contract_versions).where(*mine).values(notes=notes))
+    tx.forget(_kept(space, contract_id, version))
 
 
 def set_effective(
     tx: Tx, space: SpaceId, contract_id: str, version: int, effective_at: datetime
 ) -> None:
     """Note when a version's first period began; later periods change nothing."""
-    t = contract_versions.c
-    mine = (t.space_id == space, t.contract_id == contract_id, t.version == version)
-    first = (*mine, t.effective_at.is_(None))
-    tx.execute(update(contract_versions).where(*first).values(effective_at=effective_at))
+    key = _kept(space, contract_id, version)
+    if tx.is_kept(key):
+        known = find_version(tx, space, contract_id, version)
+        if known is None or known.effective_at is not None:
+            return
+        tx.keep(key, replace(known, effective_at=effective_at))
+    first = {"of_contract": contract_id, "of_version": version, "effective_at": effective_at}
+    tx.write_all(_SET_EFFECTIVE, [{"space": space, **first}], of=contract_id)
 
 
 def find_version(tx: Tx, space: SpaceId, contract_id: str, version: int) -> ContractVersion | None:
-    row = tx.row(_FIND_VERSION, space=space, contract_id=contract_id, version=version)
-    return None if row is None else version_from_row(row)
+    def load() -> ContractVersion | None:
+        row = tx.row(_FIND_VERSION, space=space, contract_id=contract_id, version=version)
+        return None if row is None else version_from_row(row)
+
+    return tx.kept(_kept(space, contract_id, version), load)
+
+
+def keep_versions(tx: Tx, space: SpaceId, contract_ids: Sequence[str]) -> None:
+    """Read all versions of contracts for gathered work."""
+    asked = listed("contract", contract_ids)
+    for row in tx.rows(_versions_of(list_size(len(contract_ids))), space=space, **asked):
+        version = version_from_row(row)
+        tx.keep(_kept(space, version.contract_id, version.version), version)
+
+
+def _kept(space: SpaceId, contract_id: str, version: int) -> tuple[str, SpaceId, str, int]:
+    return ("contract version", space, contract_id, version)
 
 
 def list_versions(tx: Tx, space: SpaceId, contract_id: str, *, limit: int) -> list[ContractVersion]:

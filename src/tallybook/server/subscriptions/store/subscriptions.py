@@ -1,8 +1,9 @@
 """Subscriptions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, text, update
@@ -12,7 +13,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.periods import BillingPeriod
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 from tallybook.server.subscriptions.models import (
     LIVE,
     ChangeReason,
@@ -47,6 +48,12 @@ _SAVE: Final = Prepared(
 )
 
 
+@cache
+def _hold_all(size: int) -> Prepared:
+    mine = select(subscriptions).where(_t.space_id == SPACE, one_of(_t.id, "id", size))
+    return Prepared(lambda _: mine.order_by(_t.id).with_for_update())
+
+
 def lock_customer(tx: Tx, space: SpaceId, customer_id: str) -> None:
     """Keep others from subscribing this customer until the commit."""
     if not tx.is_sqlite:  # on SQLite there is one writer
@@ -64,12 +71,37 @@ def add(tx: Tx, space: SpaceId, sub: Subscription) -> bool:
 def save(tx: Tx, space: SpaceId, sub: Subscription, *, expected_version: int) -> bool:
     """Store the changes; tell whether nobody else changed the row since."""
     unchanged = {"space": space, "sub_id": sub.id, "expected_version": expected_version}
-    return bool(tx.run(_SAVE, {**unchanged, **_to_row(sub)}))
+    if not tx.write(_SAVE, {**unchanged, **_to_row(sub)}, of=sub.id):
+        return False
+    tx.keep(_held(space, sub.id), sub)
+    return True
 
 
 def find(tx: Tx, space: SpaceId, sub_id: str, *, lock: bool = False) -> Subscription | None:
-    row = tx.row(_HOLD if lock else _FIND, space=space, sub_id=sub_id)
-    return None if row is None else from_row(row)
+    def load() -> Subscription | None:
+        row = tx.row(_HOLD if lock else _FIND, space=space, sub_id=sub_id)
+        return None if row is None else from_row(row)
+
+    key = _held(space, sub_id)
+    return tx.kept(key, load) if lock or tx.is_kept(key) else load()
+
+
+def keep(tx: Tx, space: SpaceId, ids: Sequence[str]) -> list[Subscription]:
+    """Read subscriptions for gathered work, and hold them until the commit, by their ids."""
+    statement, asked = _hold_all(list_size(len(ids))), listed("id", sorted(ids))
+    found = [from_row(row) for row in tx.rows(statement, space=space, **asked)]
+    for sub in found:
+        tx.keep(_held(space, sub.id), sub)
+    return found
+
+
+def find_held(tx: Tx, space: SpaceId, sub_id: str) -> Subscription | None:
+    """Return a subscription that gathered work holds, as it has changed it."""
+    return find(tx, space, sub_id) if tx.is_kept(_held(space, sub_id)) else None
+
+
+def _held(space: SpaceId, sub_id: str) -> tuple[str, SpaceId, str]:
+    return ("subscription", space, sub_id)
 
 
 def find_by_ids(tx: Tx, space: SpaceId, ids: Iterable[str]) -> dict[str, Subscription]:
@@ -136,7 +168,7 @@ def page(
 def _to_row(sub: Subscription) -> dict[str, Any]:
     change = sub.scheduled_change
     return {
-        **asdict(sub),
+        **{name: getattr(sub, name) for name in Subscription.__dataclass_fields__},
         "opening": _opening_to_json(sub.opening),
         "scheduled_change": None
         if change is None

@@ -1,28 +1,38 @@
 """What rating needs of many customers' subscriptions, in three queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, select
 
-from tallybook.server.catalog.models import terms_from_json
+from tallybook.server.catalog.models import Terms, terms_from_json
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import SPACE, Prepared
-from tallybook.server.subscriptions.models import Period, Status, Timeline, TimelinePeriod
+from tallybook.server.storage.prepared import LIST_MAX, SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.subscriptions.models import (
+    Period,
+    Status,
+    Subscription,
+    Timeline,
+    TimelinePeriod,
+)
 from tallybook.server.subscriptions.tables import (
     contract_versions,
     subscription_periods,
     subscriptions,
 )
 
+from . import contracts as contract_store
 from . import periods as period_store
+from . import subscriptions as subscription_store
 
-_CUSTOMERS_MAX = 1_000  # asked for at once
+_CUSTOMERS_MAX: Final = LIST_MAX  # asked for at once
+_PERIODS_MAX: Final = 1_000_000  # all there are
+_FACTS: Final = tuple(field.name for field in fields(Timeline) if field.name != "periods")
 
 
 def load(
@@ -32,52 +42,100 @@ def load(
 
     `since` leaves out the periods that ended at that time or before.
     """
-    found: dict[str, list[Timeline]] = {customer_id: [] for customer_id in customer_ids}
-    for some in _slices(sorted(found)):
+    found: dict[str, list[Timeline]] = {}
+    for customer_id in sorted(customer_ids):
+        found[customer_id] = _kept(tx, space, customer_id, since=since)
+    for some in _slices([one for one in found if not tx.is_kept(_key(space, one))]):
         for timeline in _load(tx, space, some, since=since):
             found[timeline.customer_id].append(timeline)
     return found
 
 
+def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
+    """Read for gathered work what timelines are made of; what it changes is held already."""
+    asked = {"space": space, **listed("customer", customer_ids)}
+    of_them = _statements(list_size(len(customer_ids)), has_since=False)
+    begun: dict[str, list[Subscription]] = {customer_id: [] for customer_id in customer_ids}
+    for row in tx.rows(of_them.subscriptions, **asked):
+        begun[row["customer_id"]].append(subscription_store.from_row(row))
+    subs = [sub for of_customer in begun.values() for sub in of_customer]
+    if not subs:
+        return
+    contract_store.keep_versions(tx, space, [sub.contract_id for sub in subs])
+    periods: dict[str, list[Period]] = {sub.id: [] for sub in subs}
+    for row in tx.rows(of_them.periods, **asked):
+        periods[row["subscription_id"]].append(period_store.from_row(row))
+    period_store.keep_all(tx, space, periods)
+    for customer_id, of_customer in begun.items():
+        tx.keep(_key(space, customer_id), of_customer)
+
+
+def _kept(tx: Tx, space: SpaceId, customer_id: str, *, since: datetime | None) -> list[Timeline]:
+    """Return a customer's timelines, as gathered work has read and changed them."""
+    key = _key(space, customer_id)
+    begun: Sequence[Subscription] = tx.kept(key, tuple) if tx.is_kept(key) else ()
+    lines = []
+    for seen in begun:
+        sub = subscription_store.find_held(tx, space, seen.id) or seen
+        periods = period_store.list_of(tx, space, sub.id, limit=_PERIODS_MAX)[::-1]
+        lasting = [one for one in periods if since is None or one.end > since]
+        terms = {}
+        for number in {period.contract_version for period in lasting}:
+            version = contract_store.find_version(tx, space, sub.contract_id, number)
+            assert version is not None
+            terms[number] = version.terms
+        facts = {name: getattr(sub, name) for name in _FACTS}
+        lines.append(_timeline(facts, lasting, terms))
+    return lines
+
+
+def _key(space: SpaceId, customer_id: str) -> tuple[str, SpaceId, str]:
+    return ("begun subscriptions", space, customer_id)
+
+
 def _load(
     tx: Tx, space: SpaceId, customer_ids: Sequence[str], *, since: datetime | None
 ) -> Iterator[Timeline]:
-    asked: dict[str, Any] = {f"customer_{n}": one for n, one in enumerate(customer_ids)}
-    of_them = _statements(len(asked), has_since=since is not None)
-    asked["space"] = space
+    of_them = _statements(list_size(len(customer_ids)), has_since=since is not None)
+    asked: dict[str, Any] = {"space": space, **listed("customer", customer_ids)}
     lasting = asked if since is None else {**asked, "since": since}
     periods: defaultdict[str, list[Period]] = defaultdict(list)
     for row in tx.rows(of_them.periods, **lasting):
         periods[row["subscription_id"]].append(period_store.from_row(row))
-    terms = {
-        (row["contract_id"], row["version"]): terms_from_json(row["terms"])
-        for row in tx.rows(of_them.terms, **lasting)
-    }
+    terms: defaultdict[str, dict[int, Terms]] = defaultdict(dict)
+    for row in tx.rows(of_them.terms, **lasting):
+        terms[row["contract_id"]][row["version"]] = terms_from_json(row["terms"])
     for row in tx.rows(of_them.subscriptions, **asked):
-        yield Timeline(
-            id=row["id"],
-            customer_id=row["customer_id"],
-            plan_id=row["plan_id"],
-            parent_plan_id=row["parent_plan_id"],
-            status=Status(row["status"]),
-            started_at=row["started_at"],
-            ended_at=row["ended_at"],
-            trial_end=row["trial_end"],
-            past_due_at=row["past_due_at"],
-            periods=tuple(
-                TimelinePeriod(
-                    number=period.number,
-                    start=period.start,
-                    end=period.end,
-                    is_trial=period.is_trial,
-                    is_closed=period.is_closed,
-                    contract_version=period.contract_version,
-                    terms=terms[row["contract_id"], period.contract_version],
-                    unit_share=period.unit_share,
-                )
-                for period in periods[row["id"]]
-            ),
-        )
+        yield _timeline(row, periods[row["id"]], terms[row["contract_id"]])
+
+
+def _timeline(
+    facts: Mapping[str, Any], periods: Sequence[Period], terms: Mapping[int, Terms]
+) -> Timeline:
+    return Timeline(
+        id=facts["id"],
+        customer_id=facts["customer_id"],
+        plan_id=facts["plan_id"],
+        parent_plan_id=facts["parent_plan_id"],
+        status=Status(facts["status"]),
+        started_at=facts["started_at"],
+        ended_at=facts["ended_at"],
+        trial_end=facts["trial_end"],
+        past_due_at=facts["past_due_at"],
+        periods=tuple(
+            TimelinePeriod(
+                number=period.number,
+                start=period.start,
+                end=period.end,
+                is_trial=period.is_trial,
+                is_closed=period.is_closed,
+                contract_version=period.contract_version,
+                terms=terms[period.contract_version],
+                unit_share=period.unit_share,
+            )
+            for period in periods
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +151,8 @@ class _Statements:
 def _statements(count: int, *, has_since: bool) -> _Statements:
     """The queries of as many customers; `since` leaves out periods that ended before."""
     s, p, v = subscriptions.c, subscription_periods.c, contract_versions.c
-    names: list[ColumnElement[str]] = [bindparam(f"customer_{n}") for n in range(count)]
-    begun = (s.space_id == SPACE, s.customer_id.in_(names), s.started_at.is_not(None))
+    named = one_of(s.customer_id, "customer", count)
+    begun = (s.space_id == SPACE, named, s.started_at.is_not(None))
     recent = (p.end > bindparam("since"),) if has_since else ()
     began = select(subscriptions).where(*begun).order_by(s.started_at, s.id)
     lasting = (

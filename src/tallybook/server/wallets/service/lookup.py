@@ -1,6 +1,6 @@
 """Find wallets, and tell what is in them at a time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -95,6 +95,11 @@ def list_page(tx: Tx, space: SpaceId, page: PageRequest, *, customer_id: str | N
 def list_of(tx: Tx, space: SpaceId, customer_id: str, currency: str | None = None) -> list[Wallet]:
     """Return a customer's wallets in the order of paying: the default first, then by name."""
     return wallets.list_of(tx, space, customer_id, currency)
+
+
+def keep_empty(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
+    """Note for gathered work which customers have no wallet at all."""
+    wallets.keep_empty(tx, space, customer_ids)
 
 
 def get_balance(tx: Tx, space: SpaceId, wallet_id: str, *, at: datetime) -> Balance:

@@ -1,6 +1,6 @@
 """Wallets in the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -11,7 +11,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.ledger.rules.postings import AMOUNT_MAX
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
 from tallybook.server.wallets.models import Wallet
 from tallybook.server.wallets.tables import grants, transactions, wallets
 
@@ -67,8 +67,15 @@ def _hold(count: int) -> Prepared:
     return Prepared(lambda _: query.order_by(_t.id).with_for_update())  # SQLite has one writer
 
 
+@cache
+def _owners(size: int) -> Prepared:
+    mine = (_t.space_id == SPACE, one_of(_t.customer_id, "customer", size))
+    return Prepared(lambda _: select(_t.customer_id).where(*mine).distinct())
+
+
 def add(tx: Tx, space: SpaceId, wallet: Wallet) -> bool:
     """Insert a wallet; False if its name, or its place as the default, is taken."""
+    tx.forget(_kept_empty(space, wallet.customer_id))
     row = {"space_id": space, "balance_micros": 0, "overdraft_value_micros": 0, **_to_row(wallet)}
     fresh = tx.insert(wallets).values(row).on_conflict_do_nothing()
     return tx.execute(fresh.returning(wallets.c.space_id)).first() is not None
@@ -138,11 +145,25 @@ def name_taken(tx: Tx, space: SpaceId, customer_id: str, name: str, *, by_other_
 
 def list_of(tx: Tx, space: SpaceId, customer_id: str, currency: str | None) -> list[Wallet]:
     """A customer's wallets in the order of paying: the default first, then by name."""
+    if tx.is_kept(_kept_empty(space, customer_id)):
+        return []
     asked = {"space": space, "customer_id": customer_id}
     if currency is not None:
         asked["currency"] = currency
     rows = tx.rows(_list_of(currency is not None), **asked)
     return [from_row(row) for row in rows]
+
+
+def keep_empty(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
+    """Note for gathered work which customers have no wallet at all."""
+    asked = listed("customer", customer_ids)
+    rows = tx.rows(_owners(list_size(len(customer_ids))), space=space, **asked)
+    for customer_id in set(customer_ids) - {row["customer_id"] for row in rows}:
+        tx.keep(_kept_empty(space, customer_id), True)
+
+
+def _kept_empty(space: SpaceId, customer_id: str) -> tuple[str, SpaceId, str]:
+    return ("no wallets", space, customer_id)
 
 
 def list_page(tx: Tx, space: SpaceId, page: PageRequest, *, customer_id: str | None) -> Rows:
