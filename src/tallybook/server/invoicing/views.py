@@ -8,6 +8,7 @@ from typing import Any
 from tallybook.server.customers.models import Customer
 from tallybook.wire import credit_notes as credits
 from tallybook.wire import invoices as wire
+from tallybook.wire.writing import write
 
 from .models import CreditNote, Figures, Invoice, Line, Tax
 from .rules.explain import explain_line, explain_total, terms_of
@@ -15,83 +16,98 @@ from .rules.explain import explain_line, explain_total, terms_of
 
 def to_wire(invoice: Invoice, *, now: datetime) -> wire.Invoice:
     return wire.Invoice(
-        id=invoice.id,
-        number=invoice.number,
-        customer_id=invoice.customer_id,
-        subscription_id=invoice.subscription_id,
-        contract_id=invoice.contract_id,
-        type=invoice.type.value,
-        status=invoice.status.value,
-        past_due=invoice.is_past_due(now),
-        currency=invoice.currency,
-        issue_date=invoice.issue_date,
-        due_date=invoice.due_date,
-        period_start=invoice.period_start,
-        period_end=invoice.period_end,
+        **_facts(invoice, now=now),
         line_items=[line_to_wire(line) for line in invoice.lines],
         taxes=[tax_to_wire(tax) for tax in invoice.taxes],
-        tax_rate=_only_rate(invoice.taxes),
-        tax_rounding=invoice.tax_rounding.value,
-        subtotal=_money(invoice.subtotal),
-        tax_total=_money(invoice.tax_total),
-        total=_money(invoice.total),
-        amount_paid=_money(invoice.amount_paid),
-        amount_credited=_money(invoice.amount_credited),
-        amount_due=_money(invoice.amount_due),
-        collection_method=invoice.collection_method.value,
-        payment_terms=invoice.payment_terms,
-        held_reason=invoice.held_reason,
-        notes=invoice.notes,
-        metadata=dict(invoice.metadata),
-        void_reason=invoice.void_reason,
-        sent_at=invoice.sent_at,
-        finalized_at=invoice.finalized_at,
-        paid_at=invoice.paid_at,
-        voided_at=invoice.voided_at,
-        uncollectible_at=invoice.uncollectible_at,
-        created_at=invoice.created_at,
-        updated_at=invoice.updated_at,
-        version=invoice.version,
     )
 
 
 def line_to_wire(line: Line) -> wire.LineItem:
-    return wire.LineItem(
-        id=line.id,
-        kind=line.kind.value,
-        description=line.description,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        subtotal=_money(line.subtotal),
-        discount=_money(line.discount),
-        tax=_money(line.tax),
-        total=_money(line.total),
-        contract_id=line.contract_id,
-        subscription_id=line.subscription_id,
-        source_type=line.source_type,
-        source_id=line.source_id,
-        agent_id=line.agent_id,
-        feature_id=line.feature_id,
-        meter_id=line.meter_id,
-        pricing_model=line.pricing_model,
-        period_start=line.period_start,
-        period_end=line.period_end,
-        included_units_used=line.included_units_used,
-        billable_units=line.billable_units,
-        tier_number=line.tier_number,
-        sort_order=line.sort_order,
-        late=line.late,
-        corrects_invoice_id=line.corrects_invoice_id,
-    )
+    return wire.LineItem(**_line_facts(line))
 
 
 def tax_to_wire(tax: Tax) -> wire.Tax:
-    return wire.Tax(
-        name=tax.name,
-        rate=tax.rate,
-        taxable_amount=_money(tax.taxable_amount),
-        amount=_money(tax.amount),
-    )
+    return wire.Tax(**_tax_facts(tax))
+
+
+def _facts(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
+    """What an invoice shows, without its parts."""
+    return {
+        "id": invoice.id,
+        "number": invoice.number,
+        "customer_id": invoice.customer_id,
+        "subscription_id": invoice.subscription_id,
+        "contract_id": invoice.contract_id,
+        "type": invoice.type.value,
+        "status": invoice.status.value,
+        "past_due": invoice.is_past_due(now),
+        "currency": invoice.currency,
+        "issue_date": invoice.issue_date,
+        "due_date": invoice.due_date,
+        "period_start": invoice.period_start,
+        "period_end": invoice.period_end,
+        "tax_rate": _only_rate(invoice.taxes),
+        "tax_rounding": invoice.tax_rounding.value,
+        "subtotal": _money(invoice.subtotal),
+        "tax_total": _money(invoice.tax_total),
+        "total": _money(invoice.total),
+        "amount_paid": _money(invoice.amount_paid),
+        "amount_credited": _money(invoice.amount_credited),
+        "amount_due": _money(invoice.amount_due),
+        "collection_method": invoice.collection_method.value,
+        "payment_terms": invoice.payment_terms,
+        "held_reason": invoice.held_reason,
+        "notes": invoice.notes,
+        "metadata": dict(invoice.metadata),
+        "void_reason": invoice.void_reason,
+        "sent_at": invoice.sent_at,
+        "finalized_at": invoice.finalized_at,
+        "paid_at": invoice.paid_at,
+        "voided_at": invoice.voided_at,
+        "uncollectible_at": invoice.uncollectible_at,
+        "created_at": invoice.created_at,
+        "updated_at": invoice.updated_at,
+        "version": invoice.version,
+    }
+
+
+def _line_facts(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.id,
+        "kind": line.kind.value,
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
+        "subtotal": _money(line.subtotal),
+        "discount": _money(line.discount),
+        "tax": _money(line.tax),
+        "total": _money(line.total),
+        "contract_id": line.contract_id,
+        "subscription_id": line.subscription_id,
+        "source_type": line.source_type,
+        "source_id": line.source_id,
+        "agent_id": line.agent_id,
+        "feature_id": line.feature_id,
+        "meter_id": line.meter_id,
+        "pricing_model": line.pricing_model,
+        "period_start": line.period_start,
+        "period_end": line.period_end,
+        "included_units_used": line.included_units_used,
+        "billable_units": line.billable_units,
+        "tier_number": line.tier_number,
+        "sort_order": line.sort_order,
+        "late": line.late,
+        "corrects_invoice_id": line.corrects_invoice_id,
+    }
+
+
+def _tax_facts(tax: Tax) -> dict[str, Any]:
+    return {
+        "name": tax.name,
+        "rate": tax.rate,
+        "taxable_amount": _money(tax.taxable_amount),
+        "amount": _money(tax.amount),
+    }
 
 
 def preview(
@@ -121,15 +137,22 @@ def announced(
     next_attempt_at: datetime | None = None,
 ) -> dict[str, Any]:
     """The data of every `invoice.…` event; the attempts are of `invoice.past_due`."""
-    return wire.InvoiceEvent(
-        invoice_id=invoice.id,
-        customer_id=invoice.customer_id,
-        customer_external_id=customer.external_id,
-        subscription_id=invoice.subscription_id,
-        invoice=to_wire(invoice, now=now),
-        attempt=attempt,
-        next_attempt_at=next_attempt_at,
-    ).model_dump(mode="json")
+    parts = {
+        "line_items": [write(wire.LineItem, _line_facts(line)) for line in invoice.lines],
+        "taxes": [write(wire.Tax, _tax_facts(tax)) for tax in invoice.taxes],
+    }
+    return write(
+        wire.InvoiceEvent,
+        {
+            "invoice_id": invoice.id,
+            "customer_id": invoice.customer_id,
+            "customer_external_id": customer.external_id,
+            "subscription_id": invoice.subscription_id,
+            "invoice": write(wire.Invoice, {**_facts(invoice, now=now), **parts}),
+            "attempt": attempt,
+            "next_attempt_at": next_attempt_at,
+        },
+    )
 
 
 def _money(amount: Decimal) -> Any:

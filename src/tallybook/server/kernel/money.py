@@ -50,6 +50,8 @@ _ROUNDING: Final = Context(
     prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, DivisionByZero]
 )
 assert not _ROUNDING.traps[Rounded]
+_MICROS: Final = Decimal(MICROS)
+_STEPS: Final = [Decimal(1).scaleb(-places) for places in range(max(MINOR_UNITS.values()) + 1)]
 
 
 class UnknownCurrency(InvalidInput):
@@ -78,13 +80,13 @@ def quantize_money(amount: Decimal | Fraction, currency: str) -> Decimal:
     Source: semantics, choice 16. This is the one place where money is rounded.
     """
     places = minor_units(currency)
-    if isinstance(amount, Fraction):  # a ratio of times has no finite decimal: round it exactly
+    if not isinstance(amount, Decimal):  # a ratio of times has no finite decimal: round it exactly
         scaled = amount * 10**places
         whole, rest = divmod(abs(scaled.numerator), scaled.denominator)
         whole += 2 * rest >= scaled.denominator
         signed = whole if scaled >= 0 else -whole
         return Decimal(signed).scaleb(-places, _ROUNDING)
-    return amount.quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
+    return amount.quantize(_STEPS[places], context=_ROUNDING)
 
 
 def require_minor_units(amount: Decimal, currency: str) -> Decimal:
@@ -102,11 +104,11 @@ def require_minor_units(amount: Decimal, currency: str) -> Decimal:
 
 def to_micro_units(amount: Decimal) -> int:
     """Return the ledger's integer for an amount; the amount must fit it exactly."""
-    scaled = EXACT.multiply(amount, Decimal(MICROS))
+    scaled = EXACT.multiply(amount, _MICROS)
     if scaled != scaled.to_integral_value():
         raise ValueError("more than six decimal places")
     return int(scaled)
 
 
 def from_micro_units(micros: int) -> Decimal:
-    return EXACT.divide(Decimal(micros), Decimal(MICROS))
+    return EXACT.divide(Decimal(micros), _MICROS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache, lru_cache
 from typing import Any, Final, Self, TypeVar
 
 from tallybook.server.kernel.money import ZERO, plain
@@ -91,8 +92,11 @@ class PriceShape:
         return self.event_quota_window is not QuotaWindow.BILLING_PERIOD
 
     def to_json(self) -> dict[str, Any]:
-        """Return the terms for storage: decimals are strings, absent terms are left out."""
-        return _to_object(self)
+        """Return the terms for storage: decimals are strings, absent terms are left out.
+
+        Many invoice lines share it: not to be changed.
+        """
+        return _shape_to_json(self)
 
     @classmethod
     def from_json(cls, stored: object) -> Self:
@@ -247,17 +251,28 @@ def _read(kind: type[_T], readers: _Readers, stored: object) -> _T:
 def _to_json(fact: Any) -> Any:
     if isinstance(fact, Decimal):
         return plain(fact)
-    if isinstance(fact, Fraction):
-        return str(fact)
-    if isinstance(fact, tuple):
-        return [_to_json(item) for item in fact]
     if isinstance(fact, StrEnum):
         return fact.value
+    if isinstance(fact, tuple):
+        return [_to_json(item) for item in fact]
     if isinstance(fact, bool | int):
         return fact
+    if isinstance(fact, Fraction):
+        return str(fact)
     return _to_object(fact)
 
 
 def _to_object(fact: Any) -> dict[str, Any]:
-    values = {field.name: getattr(fact, field.name) for field in fields(fact)}
-    return {name: _to_json(value) for name, value in values.items() if value is not None}
+    names = _names_of(type(fact))  # type: ignore[arg-type]
+    values = ((name, getattr(fact, name)) for name in names)
+    return {name: _to_json(value) for name, value in values if value is not None}
+
+
+@cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@lru_cache(maxsize=1_024)
+def _shape_to_json(shape: PriceShape) -> dict[str, Any]:
+    return _to_object(shape)

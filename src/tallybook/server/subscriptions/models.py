@@ -16,6 +16,7 @@ from tallybook.server.rating.models import WindowUsage
 USAGE_GRACE: Final = timedelta(hours=1)
 """How long the invoice of a closed period waits for late usage (semantics, choice 13)."""
 
+_WHOLE: Final = Fraction(1)
 SUBSCRIPTION_PREFIX: Final = "sub"
 CONTRACT_PREFIX: Final = "ctr"
 PAYMENT_TERMS_DAYS: Final = 30
@@ -175,6 +176,8 @@ class Period:
     @property
     def share(self) -> Fraction:
         """How much of its cycle the period is: 1 when it is whole."""
+        if (self.start, self.end) == (self.cycle_start, self.cycle_end):
+            return _WHOLE
         return self.share_left(self.start) - self.share_left(self.end)
 
     @property
@@ -185,7 +188,7 @@ class Period:
         mid-cycle grants them whole.
         """
         if self.number == 0 or self.start <= self.cycle_start:
-            return Fraction(1)
+            return _WHOLE
         return self.share_left(self.start)
 
     def share_left(self, at: datetime) -> Fraction:

@@ -17,7 +17,7 @@ from tallybook.server.invoicing.models import (
 from tallybook.server.kernel.errors import FieldError
 
 from .itemize import itemize
-from .lines import build_line, facts_of, in_currency, mismatch
+from .lines import build_line, facts_of, in_currency, mismatch, says_same_line
 from .tax import terms_again
 from .totals import add_up, work_out
 
@@ -64,6 +64,19 @@ def worked_out_again(
     if lines is None:
         lines = [_anew(line, invoice.currency) for line in invoice.lines]
     return work_out(lines, kept, currency, rounding=rounding)
+
+
+def says_same(invoice: Invoice, lines: Sequence[NewLine], terms: Sequence[TaxTerm] | None) -> bool:
+    """Tell whether lines and taxes come to those that a draft has.
+
+    What the caller claims, and what a line brings as tax or place, is for `work_out` to judge.
+    """
+    if invoice.is_lump or (terms is not None and tuple(terms) != terms_again(invoice.taxes)):
+        return False
+    return len(lines) == len(invoice.lines) and all(
+        says_same_line(line, new, invoice.currency)
+        for line, new in zip(invoice.lines, lines, strict=True)
+    )
 
 
 def _anew(line: Line, currency: str) -> NewLine:

@@ -34,6 +34,15 @@ def exact_amount(new: NewLine) -> Decimal | Fraction:
     return EXACT.multiply(new.quantity, new.unit_price or Decimal(0))
 
 
+def says_same_line(line: Line, new: NewLine, currency: str) -> bool:
+    """Tell whether a new line would be this one again: the same facts, amount and no claims."""
+    if new.discount or new.sort_order is not None or new.tax is not None:
+        return False
+    if quantize_money(exact_amount(new), currency) != line.subtotal or line.discount:
+        return False
+    return all(getattr(line, name) == getattr(new, name) for name in _FACTS)
+
+
 def build_line(new: NewLine, currency: str, *, sort_order: int, pointer: str = "") -> Line:
     """Return the line with its money; its tax is still zero.
 

@@ -91,7 +91,10 @@ def add_up(
     if total < 0:
         raise NegativeInvoice(subtotal=plain(total))
     to_ledger(total)
-    taxed = tuple(replace(line, tax=tax) for line, tax in zip(lines, shown, strict=True))
+    taxed = tuple(
+        line if line.tax == tax else replace(line, tax=tax)
+        for line, tax in zip(lines, shown, strict=True)
+    )
     return Figures(taxed, tuple(taxes), subtotal, tax_total, total)
 
 

@@ -85,10 +85,14 @@ def replace_lines(
 ) -> Invoice:
     """Give a draft other lines (a generated one rated again), and say if it waits for a person.
 
+    Where they are the same, the draft stays as it is, ids and all.
+
     Errors: InvoiceNotFound; InvoiceFrozen; those of `work_out`.
     """
     before = hold(tx, space, invoice_id)
     edits.require_draft(before)
+    if held_reason == before.held_reason and edits.says_same(before, lines, taxes):
+        return before
     figures = edits.worked_out_again(
         before, currency=before.currency, lines=with_ids(lines), terms=taxes
     )
