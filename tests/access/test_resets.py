@@ -6,7 +6,7 @@ import pytest
 
 from tests.billing.conftest import Books
 
-from .test_stories import opened
+from .test_stories import QUOTA, opened
 
 
 def told(books: Books) -> list[tuple[str, str]]:
@@ -74,3 +74,60 @@ def test_what_is_canceled_is_not_reset(books: Books) -> None:
     books.post(f"/subscriptions/{sub['id']}/cancel", {"when": "period_end"})
     books.advance("2026-02-01T00:00:00Z")
     assert [kind for kind, _ in told(books)] == ["reached"]
+
+
+def test_a_plan_change_that_grants_anew_is_told(books: Books) -> None:
+    opened(books, included="10", overage="deny")
+    books.plan("more")
+    terms = {**QUOTA, "included_units": "30", "overage": "deny"}
+    books.price("more", "calls", **terms)
+    (sub,) = books.get("/subscriptions")["data"]
+    books.use("calls", "10", "2026-01-01T00:00:00Z")
+    books.advance("2026-01-11T00:00:00Z")
+    books.post(f"/subscriptions/{sub['id']}/change-plan", {"new_plan": "more"})
+    reset = ("reset", "2026-01-11T00:00:00Z")
+    assert told(books)[1:] == [reset]
+    assert data_of_last_reset(books)["used"] == "0"
+    limit = data_of_last_reset(books)["limit"]
+    assert limit == "21", "what is left of the month, rounded up"
+    books.use("calls", limit, "2026-01-11T00:00:00Z")
+    books.advance("2026-02-01T00:00:00Z")
+    assert [kind for kind, _ in told(books)] == ["reached", "reset", "reached", "reset"]
+
+
+def test_an_addon_that_raises_a_limit_resets_it(books: Books) -> None:
+    opened(books, included="10", overage="deny")
+    books.plan("extra", category="addon", parent_plan="pro")
+    books.price("extra", "calls", **{**QUOTA, "included_units": "5"})
+    books.use("calls", "10", "2026-01-01T00:00:00Z")
+    books.subscribe(plan="extra")
+    assert told(books)[1:] == [("reset", "2026-01-01T00:00:00Z")]
+    data = data_of_last_reset(books)
+    assert (data["used"], data["limit"], data["remaining"]) == ("10", "15", "5")
+
+
+def test_an_addon_that_is_too_small_resets_nothing(books: Books) -> None:
+    opened(books, included="10", overage="deny")
+    books.plan("extra", category="addon", parent_plan="pro")
+    books.price("extra", "calls", **{**QUOTA, "included_units": "5"})
+    books.use("calls", "15", "2026-01-01T00:00:00Z")
+    books.subscribe(plan="extra")
+    books.advance("2026-02-01T00:00:00Z")
+    assert told(books)[1:] == [("reset", "2026-02-01T00:00:00Z")]
+
+
+def test_new_terms_for_life_reset_what_was_reached(books: Books) -> None:
+    opened(books, included="10", overage="deny", event_quota_window="lifetime")
+    (sub,) = books.get("/subscriptions")["data"]
+    books.use("calls", "10", "2026-01-01T00:00:00Z")
+    terms = {
+        **QUOTA,
+        "meter": "calls",
+        "included_units": "50",
+        "overage": "deny",
+        "event_quota_window": "lifetime",
+    }
+    books.http.patch(f"/contracts/{sub['contract_id']}", json={"meter_overrides": [terms]})
+    books.advance("2026-03-01T00:00:00Z")
+    assert told(books)[1:] == [("reset", "2026-02-01T00:00:00Z")]
+    assert data_of_last_reset(books)["limit"] == "50"

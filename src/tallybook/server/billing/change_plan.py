@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tallybook.server.access import service as access
 from tallybook.server.identity.models import Space
 from tallybook.server.invoicing.models import InvoiceStatus, InvoiceType, NewLine
 from tallybook.server.kernel.periods import BillingPeriod
@@ -94,6 +95,7 @@ def change_plan(
     sub = changed.subscription
     schedule_next(tx, space.id, sub)
     place_usage(tx, space, sub, changed.opened, since=changed.opened.start, now=at)
+    access.end_windows(tx, space, sub.customer_id, at)
     _charge(tx, space, sub, cost, at=at)
     return PlanChanged(subscriptions.get(tx, space.id, sub.id), cost.proration)
 

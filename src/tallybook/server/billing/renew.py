@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from tallybook.server.access import service as access
 from tallybook.server.catalog.models import Terms
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest.recount import recount_if_used
@@ -60,6 +61,7 @@ def open_first(tx: Tx, space: Space, sub: Subscription, *, at: datetime) -> Invo
         due.schedule(tx, space.id, kind=TRIAL_ENDING, subject_id=sub.id, due_at=notice)
     period = subscriptions.get_current_period(tx, space.id, sub)
     place_usage(tx, space, sub, period, since=period.start, now=at)
+    access.end_windows(tx, space, sub.customer_id, at)  # an addon raises its parent's limits
     cycle = Cycle(InvoiceType.CYCLE, period.number, period, None)
     return _bill_now(tx, space, sub, cycle, at=at)
 
@@ -130,6 +132,8 @@ def _go_on(tx: Tx, space: Space, sub: Subscription, *, now: datetime) -> None:
         sub = subscriptions.apply(tx, space.id, sub, Action.START, at=at)
     schedule_next(tx, space.id, sub)
     place_usage(tx, space, sub, opening, since=opening.start, now=now)
+    if opening.contract_version != closed.contract_version:
+        access.end_windows(tx, space, sub.customer_id, now)
     charged = None if sub.status is Status.SUSPENDED else opening
     cycle = Cycle(InvoiceType.CYCLE, opening.number, charged, closed)
     _bill(tx, space, sub, cycle, closed, at=at, now=now)

@@ -15,7 +15,7 @@ from tallybook.server.rating.models import Overage
 from tallybook.server.storage import Tx, due, outbox
 
 from . import views
-from .models import WINDOW_END, Counted, Crossing, CrossingKind
+from .models import NO_END, WINDOW_END, Counted, Crossing, CrossingKind
 from .rules.count import APPROACHING, count
 from .rules.enforce import is_limited, refused
 from .rules.enrich import Placed
@@ -160,8 +160,8 @@ def announce(tx: Tx, space: SpaceId, crossing: Crossing, now: datetime) -> None:
 def _await_reset(tx: Tx, space: SpaceId, crossing: Crossing) -> None:
     """See to it that the end of the window is told, where its limit has been reached."""
     subject_id = f"{crossing.subscription_id} {crossing.quota.terms.meter_id}"
-    ends = crossing.quota.reset_at
-    if crossing.kind is CrossingKind.REACHED and ends is not None:
+    if crossing.kind is CrossingKind.REACHED:
+        ends = crossing.quota.reset_at or NO_END
         due.schedule(tx, space, kind=WINDOW_END, subject_id=subject_id, due_at=ends)
     elif crossing.kind is CrossingKind.RESET:
         due.cancel(tx, space, kind=WINDOW_END, subject_id=subject_id)

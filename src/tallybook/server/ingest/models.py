@@ -1,7 +1,7 @@
 """What an event is on its way in."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -14,6 +14,8 @@ from tallybook.server.subscriptions.models import TimelinePeriod
 
 WINDOW_END: Final = "usage.window_end"
 """Due work, of a subscription and a meter: the window whose limit was reached is over."""
+NO_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a window for life is over: its due work waits for new terms."""
 
 
 class Named(Struct, frozen=True, eq=False, gc=False):

@@ -1,6 +1,6 @@
 """Work that is due at a time: claimed with a lease, its effect made unique by who does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -199,6 +199,14 @@ def next_time(tx: Tx, space: SpaceId, *, until: datetime) -> datetime | None:
     t = due_work.c
     mine = (t.space_id == space, t.parked == 0, t.due_at <= until)
     return tx.execute(select(t.due_at).where(*mine).order_by(t.due_at).limit(1)).scalar()
+
+
+def find_subjects(tx: Tx, space: SpaceId, *, kind: str, subject_ids: Collection[str]) -> list[str]:
+    """Return which of the subjects have work of a kind waiting."""
+    t = due_work.c
+    mine = (t.space_id == space, t.kind == kind, t.subject_id.in_(subject_ids))
+    query = select(t.subject_id).where(*mine).order_by(t.subject_id)
+    return list(tx.execute(query).scalars()) if subject_ids else []
 
 
 def list_parked(tx: Tx, space: SpaceId | None = None) -> list[tuple[SpaceId, str, str, str]]:

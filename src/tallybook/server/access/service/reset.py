@@ -11,7 +11,7 @@ from tallybook.server.access.rules.standing import OPEN_END
 from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
 from tallybook.server.ingest import counting
-from tallybook.server.ingest.models import WINDOW_END, Crossing, CrossingKind
+from tallybook.server.ingest.models import NO_END, WINDOW_END, Crossing, CrossingKind
 from tallybook.server.rating.models import QuotaWindow
 from tallybook.server.storage import Tx, due
 from tallybook.server.subscriptions import service as subscriptions
@@ -19,6 +19,21 @@ from tallybook.server.subscriptions.models import Subscription
 from tallybook.server.subscriptions.rules.next_period import next_period
 
 from .standing import load_lines, load_usage
+
+
+def end_windows(tx: Tx, space: Space, customer_id: str, now: datetime) -> None:
+    """Tell `usage.limit_reset` of the limits that new terms have raised above what is used.
+
+    Call it in the transaction in which a customer's terms changed, after the usage was placed.
+    """
+    running = (
+        (line.id, period)
+        for line in load_lines(tx, space, customer_id, now)
+        if (period := line.find_period(now)) is not None
+    )
+    limited = [f"{line_id} {meter.meter_id}" for line_id, p in running for meter in p.terms.meters]
+    for subject_id in due.find_subjects(tx, space.id, kind=WINDOW_END, subject_ids=limited):
+        end_window(tx, space, subject_id, now, now)
 
 
 def end_window(tx: Tx, space: Space, subject_id: str, _due_at: datetime, now: datetime) -> None:
@@ -45,8 +60,9 @@ def end_window(tx: Tx, space: Space, subject_id: str, _due_at: datetime, now: da
         quota = replace(entitlement.quota, reset_at=ends)
         crossing = Crossing(CrossingKind.RESET, customer.id, subscription_id, quota, used)
         counting.announce(tx, space.id, crossing, now)
-    elif ends is not None:
-        due.schedule(tx, space.id, kind=WINDOW_END, subject_id=subject_id, due_at=ends)
+    else:
+        due_at = ends or NO_END
+        due.schedule(tx, space.id, kind=WINDOW_END, subject_id=subject_id, due_at=due_at)
 
 
 def _is_over(sub: Subscription, now: datetime) -> bool:
