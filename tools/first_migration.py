@@ -7,6 +7,7 @@ Later changes are revisions of their own, which alter what this one made.
 
 import importlib
 import pkgutil
+from itertools import groupby
 from pathlib import Path
 
 from sqlalchemy import create_mock_engine
@@ -35,7 +36,8 @@ def statements(dialect: str) -> list[str]:
 
     engine = create_mock_engine(URLS[dialect], keep)
     metadata.create_all(engine, checkfirst=False)
-    return made
+    runs = groupby(made, lambda text: text.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX")))
+    return [text for is_index, run in runs for text in (sorted(run) if is_index else run)]
 
 
 def main() -> None:

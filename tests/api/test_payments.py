@@ -59,6 +59,7 @@ def test_a_payment_is_recorded_completed_and_refunded(api: TestClient, customer:
     refund = post(api, f"{path}/refunds", "c", amount="30", external_refund_id="re_1", reason="x")
     assert refund.status_code == 201, refund.text
     assert refund.json()["id"].startswith("ref_")
+    assert refund.json()["updated_at"] == refund.json()["created_at"]
     shown = api.get(path).json()
     assert shown["status"] == "partially_refunded"
     assert Decimal(shown["amount_refunded"]) == 30

@@ -250,6 +250,7 @@ def test_the_list_the_schemas_and_the_names_agree() -> None:
 
 def test_the_client_has_the_helpers_with_its_secret(form: Blocking) -> None:
     client = form.client(StandIn(), webhook_secret=SECRET)
+    assert client.webhook_secret == SECRET
     assert client.webhooks.unwrap(BODY, sent()).event == "usage.limit_reached"
     assert client.webhooks.verify_webhook_signature(BODY, plain())
     assert not client.webhooks.verify_webhook_signature(BODY, plain(), OTHER)

@@ -2,6 +2,8 @@
 
 from httpx2 import Timeout
 
+from tallybook.wire.events import EventResult
+
 from ._async.access import AsyncCustomerState
 from ._async.access_cache import AsyncAccessCache
 from ._async.buffers import AsyncUsageBuffer
@@ -50,6 +52,7 @@ from .errors import (
     WebhookSignatureError,
 )
 from .llm import attribute, bind, wrap
+from .money import Money
 from .not_given import NOT_GIVEN, NotGiven
 from .responses import APIResponse
 from .tracking import QueueStats
@@ -150,6 +153,7 @@ __all__ = [
     "CustomerState",
     "DeliveryError",
     "Estimate",
+    "EventResult",
     "FeedEvent",
     "FieldError",
     "Hold",
@@ -167,6 +171,7 @@ __all__ = [
     "MeterOverride",
     "MeterPrice",
     "ModelPrice",
+    "Money",
     "NotFoundError",
     "NotGiven",
     "Page",

@@ -105,6 +105,7 @@ class Refund(Response):
     external_refund_id: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
+    updated_at: Instant
 
 
 class ProviderEvent(Response):

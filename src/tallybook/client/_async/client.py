@@ -228,6 +228,11 @@ class AsyncTallybook(AsyncTracking):
     def webhooks(self) -> Webhooks:
         return Webhooks(self.options.webhook_secret)
 
+    @property
+    def webhook_secret(self) -> str | None:
+        """What `client.webhooks` verifies with."""
+        return self.options.webhook_secret
+
     def with_options(
         self,
         *,

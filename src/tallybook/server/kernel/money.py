@@ -16,9 +16,9 @@ from decimal import (
 from fractions import Fraction
 from typing import Final
 
+from tallybook.wire.currencies import MINOR_UNITS
 from tallybook.wire.decimals import parse_decimal, plain
 
-from .currencies import MINOR_UNITS
 from .errors import InvalidInput
 
 __all__ = [

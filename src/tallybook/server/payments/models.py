@@ -73,6 +73,7 @@ class Refund:
     external_refund_id: str | None
     metadata: Mapping[str, Any]
     created_at: datetime
+    updated_at: datetime
     status: RefundStatus = RefundStatus.COMPLETED
 
 

@@ -343,6 +343,7 @@ def refund(
         external_refund_id=external_refund_id,
         metadata=dict(metadata or {}),
         created_at=at,
+        updated_at=at,
         status=RefundStatus.COMPLETED if before.provider is None else RefundStatus.PENDING,
     )
     if not store.add_refund(tx, space, made):
@@ -384,7 +385,7 @@ def end_refund(
     refund = get_refund(tx, space, refund_id)
     before = lock(tx, space, refund.payment_id)
     shown = refund.external_refund_id or external_refund_id
-    after_refund = replace(refund, status=status, external_refund_id=shown)
+    after_refund = replace(refund, status=status, external_refund_id=shown, updated_at=at)
     store.save_refund(tx, space, after_refund)
     if status is RefundStatus.COMPLETED:
         _announce(tx, space, "payment.refunded", before, at=at, refund=after_refund)

@@ -71,6 +71,7 @@ refunds = Table(
     Column("external_refund_id", Text, nullable=True),
     Column("metadata", Document, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
     CheckConstraint("amount_micros > 0", name="positive"),
     UniqueConstraint("space_id", "external_refund_id"),
     Index("ix_refunds_payment_id", "space_id", "payment_id"),

@@ -47,6 +47,7 @@ def refund_to_wire(refund: Refund) -> wire.Refund:
         external_refund_id=refund.external_refund_id,
         metadata=dict(refund.metadata),
         created_at=refund.created_at,
+        updated_at=refund.updated_at,
     )
 
 

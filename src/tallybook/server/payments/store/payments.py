@@ -169,6 +169,7 @@ def add_refund(tx: Tx, space: SpaceId, refund: Refund) -> bool:
         "external_refund_id": refund.external_refund_id,
         "metadata": dict(refund.metadata),
         "created_at": refund.created_at,
+        "updated_at": refund.updated_at,
     }
     fresh = tx.insert(refunds).values(row).on_conflict_do_nothing()
     return tx.execute(fresh.returning(refunds.c.space_id)).first() is not None
@@ -178,7 +179,8 @@ def save_refund(tx: Tx, space: SpaceId, refund: Refund) -> None:
     """Write how a refund ended; an external id that another refund has is left away."""
     t = refunds.c
     mine = (t.space_id == space, t.id == refund.id)
-    tx.execute(update(refunds).where(*mine).values(status=refund.status.value))
+    ended = {"status": refund.status.value, "updated_at": refund.updated_at}
+    tx.execute(update(refunds).where(*mine).values(ended))
     if refund.external_refund_id is None:
         return
     taken = (t.space_id == space, t.external_refund_id == refund.external_refund_id)
@@ -287,5 +289,6 @@ def _refund(row: Mapping[Any, Any]) -> Refund:
         external_refund_id=row["external_refund_id"],
         metadata=row["metadata"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
         status=RefundStatus(row["status"]),
     )

@@ -55,9 +55,9 @@ CREATE TABLE events (
   CONSTRAINT pk_events PRIMARY KEY (position)
 );
 
-CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
-
 CREATE INDEX ix_events_owner_at ON events (space_id, owner, at);
+
+CREATE INDEX ix_events_unmatched ON events (space_id, position) WHERE status = 1;
 
 CREATE UNIQUE INDEX uq_events_key ON events (space_id, owner, key);
 
@@ -96,9 +96,9 @@ CREATE TABLE outbox (
   CONSTRAINT uq_outbox_id UNIQUE (id)
 );
 
-CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
-
 CREATE INDEX ix_outbox_published_at ON outbox (published_at);
+
+CREATE INDEX ix_outbox_space_id_feed_position ON outbox (space_id, feed_position);
 
 CREATE INDEX ix_outbox_unpublished ON outbox (position) WHERE feed_position IS NULL;
 
@@ -269,15 +269,15 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_refund_within_payment CHECK (refunded_micros >= 0 AND applied_micros >= 0 AND refunded_micros + applied_micros <= amount_micros)
 );
 
+CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
+
+CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
+
 CREATE INDEX ix_payments_invoice_id ON payments (space_id, invoice_id);
 
 CREATE INDEX ix_payments_wallet_id ON payments (space_id, wallet_id, created_at);
 
-CREATE INDEX ix_payments_customer_id ON payments (space_id, customer_id, created_at);
-
 CREATE UNIQUE INDEX uq_payments_external_transaction_id ON payments (space_id, external_transaction_id);
-
-CREATE INDEX ix_payments_created_at ON payments (space_id, created_at, id);
 
 CREATE TABLE provider_orders (
   space_id INTEGER NOT NULL,
@@ -299,9 +299,9 @@ CREATE TABLE provider_orders (
   CONSTRAINT pk_provider_orders PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_provider_orders_payment_id ON provider_orders (space_id, payment_id);
-
 CREATE INDEX ix_provider_orders_next_at ON provider_orders (next_at);
+
+CREATE INDEX ix_provider_orders_payment_id ON provider_orders (space_id, payment_id);
 
 CREATE TABLE provider_events (
   space_id INTEGER NOT NULL,
@@ -337,13 +337,13 @@ CREATE TABLE wallets (
   CONSTRAINT ck_wallets_not_below_floor CHECK (balance_micros >= floor_micros)
 );
 
-CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
+CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
 
 CREATE INDEX ix_wallets_customer_id ON wallets (space_id, customer_id, currency);
 
 CREATE UNIQUE INDEX uq_wallets_default ON wallets (space_id, customer_id, currency) WHERE is_default;
 
-CREATE INDEX ix_wallets_created_at ON wallets (space_id, created_at, id);
+CREATE UNIQUE INDEX uq_wallets_name ON wallets (space_id, customer_id, name) WHERE NOT is_default;
 
 CREATE TABLE invoices (
   space_id INTEGER NOT NULL,
@@ -393,11 +393,11 @@ CREATE TABLE invoices (
   CONSTRAINT uq_invoices_generated UNIQUE (space_id, subscription_id, period_number, type)
 );
 
-CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
+CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
 
 CREATE INDEX ix_invoices_customer_id ON invoices (space_id, customer_id, created_at);
 
-CREATE INDEX ix_invoices_created_at ON invoices (space_id, created_at, id);
+CREATE INDEX ix_invoices_status ON invoices (space_id, status, due_at);
 
 CREATE TABLE invoice_counters (
   space_id INTEGER NOT NULL,
@@ -422,9 +422,9 @@ CREATE TABLE mails (
   CONSTRAINT pk_mails PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_mails_next_at ON mails (next_at);
-
 CREATE INDEX ix_mails_invoice_id ON mails (space_id, invoice_id);
+
+CREATE INDEX ix_mails_next_at ON mails (next_at);
 
 CREATE TABLE webhook_endpoints (
   space_id INTEGER NOT NULL,
@@ -461,9 +461,9 @@ CREATE TABLE webhook_deliveries (
   CONSTRAINT uq_webhook_deliveries_space_id_endpoint_id_message_id UNIQUE (space_id, endpoint_id, message_id)
 );
 
-CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-
 CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (space_id, endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE INDEX ix_webhook_deliveries_list ON webhook_deliveries (space_id, endpoint_id, created_at, id);
 
@@ -506,6 +506,7 @@ CREATE TABLE refunds (
   external_refund_id TEXT,
   metadata JSONB NOT NULL,
   created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
   CONSTRAINT pk_refunds PRIMARY KEY (id),
   CONSTRAINT ck_refunds_positive CHECK (amount_micros > 0),
   CONSTRAINT uq_refunds_space_id_external_refund_id UNIQUE (space_id, external_refund_id),
@@ -543,9 +544,9 @@ CREATE TABLE wallet_grants (
   FOREIGN KEY(wallet_id) REFERENCES wallets (id)
 );
 
-CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
-
 CREATE INDEX ix_wallet_grants_live ON wallet_grants (space_id, wallet_id) WHERE remaining_micros > 0;
+
+CREATE INDEX ix_wallet_grants_payment_id ON wallet_grants (space_id, payment_id);
 
 CREATE TABLE wallet_transactions (
   space_id INTEGER NOT NULL,
@@ -609,9 +610,9 @@ CREATE TABLE invoice_lines (
   FOREIGN KEY(invoice_id) REFERENCES invoices (id)
 );
 
-CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
-
 CREATE INDEX ix_invoice_lines_billed ON invoice_lines (space_id, subscription_id, period_number, meter_id);
+
+CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (space_id, invoice_id, sort_order);
 
 CREATE TABLE invoice_taxes (
   space_id INTEGER NOT NULL,
@@ -736,9 +737,9 @@ CREATE TABLE agents (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
-
 CREATE INDEX ix_agents_space_id_created_at ON agents (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_agents_external_id ON agents (space_id, external_id) WHERE status <> 'archived';
 
 CREATE TABLE meters (
   space_id INTEGER NOT NULL,
@@ -812,9 +813,7 @@ CREATE TABLE costs (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, key);
-
-CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
+CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
 
 CREATE INDEX ix_costs_at ON costs (space_id, at);
 
@@ -824,9 +823,11 @@ CREATE INDEX ix_costs_event ON costs (space_id, event_id);
 
 CREATE INDEX ix_costs_parent ON costs (space_id, parent_key);
 
-CREATE INDEX ix_costs_adjusts ON costs (space_id, adjusts) WHERE adjusts IS NOT NULL;
-
 CREATE INDEX ix_costs_unpriced ON costs (space_id, at) WHERE status = 'unpriced';
+
+CREATE UNIQUE INDEX uq_costs_key ON costs (space_id, key);
+
+CREATE UNIQUE INDEX uq_costs_response ON costs (space_id, response_key);
 
 CREATE TABLE model_prices (
   space_id INTEGER NOT NULL,
@@ -999,9 +1000,9 @@ CREATE TABLE plan_charges (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, key) WHERE archived_at IS NULL;
-
 CREATE INDEX ix_plan_charges_space_id_meter_id ON plan_charges (space_id, meter_id);
+
+CREATE UNIQUE INDEX uq_plan_charges_live ON plan_charges (space_id, plan_id, key) WHERE archived_at IS NULL;
 
 CREATE TABLE agent_actions (
   space_id INTEGER NOT NULL,
@@ -1023,9 +1024,9 @@ CREATE TABLE agent_actions (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
-
 CREATE INDEX ix_agent_actions_space_id_agent_id ON agent_actions (space_id, agent_id, created_at, id);
+
+CREATE INDEX ix_agent_actions_space_id_billable_meter_id ON agent_actions (space_id, billable_meter_id);
 
 CREATE TABLE subscriptions (
   space_id INTEGER NOT NULL,
@@ -1076,11 +1077,11 @@ CREATE TABLE subscriptions (
 
 CREATE INDEX ix_subscriptions_space_id_created_at ON subscriptions (space_id, created_at, id);
 
+CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
+
 CREATE INDEX ix_subscriptions_space_id_plan_id ON subscriptions (space_id, plan_id, status);
 
 CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (space_id, customer_id, plan_id) WHERE status IN ('scheduled', 'trialing', 'active', 'past_due', 'suspended');
-
-CREATE INDEX ix_subscriptions_space_id_customer_id ON subscriptions (space_id, customer_id, started_at);
 
 CREATE TABLE meter_prices (
   space_id INTEGER NOT NULL,
@@ -1102,11 +1103,11 @@ CREATE TABLE meter_prices (
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
-CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
+CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
 
 CREATE INDEX ix_meter_prices_space_id_plan_id ON meter_prices (space_id, plan_id, created_at, id);
 
-CREATE INDEX ix_meter_prices_space_id_meter_id ON meter_prices (space_id, meter_id);
+CREATE UNIQUE INDEX uq_meter_prices_live ON meter_prices (space_id, plan_price_id, meter_id) WHERE archived_at IS NULL;
 
 CREATE TABLE agent_action_costs (
   space_id INTEGER NOT NULL,
@@ -1157,9 +1158,9 @@ CREATE TABLE contracts (
   FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
 
-CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
-
 CREATE INDEX ix_contracts_space_id_created_at ON contracts (space_id, created_at, id);
+
+CREATE UNIQUE INDEX uq_contracts_subscription ON contracts (space_id, subscription_id);
 
 CREATE TABLE contract_versions (
   space_id INTEGER NOT NULL,
