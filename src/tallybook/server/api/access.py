@@ -37,7 +37,7 @@ from .calls import (
     require_scope,
 )
 from .events import strict_refusal
-from .express import RawRoute, handled_by
+from .express import Json, RawRoute, handled_by
 from .paths import PathCustomer
 from .problems import responses
 
@@ -47,7 +47,7 @@ raw_router = APIRouter(tags=["access"], route_class=RawRoute)
 _REMEMBERED_BYTES: Final = 512  # of a body; a longer one is read anew each time
 
 
-async def _check(request: Request) -> Response | bytes:
+async def _check(request: Request) -> Response | Json:
     """Answer a check by one read: on the embedded database here, for it is done at once."""
     bearer(request)
     content = await read_body(request)
@@ -81,7 +81,7 @@ def _in_body(error: ValidationError) -> list[Any]:
     return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
 
 
-def _decide(tx: Tx, body: wire.AccessCheck, request: Request) -> bytes:
+def _decide(tx: Tx, body: wire.AccessCheck, request: Request) -> Json:
     call = call_of(tx, request)
     require_scope(call.caller, {Scope.FULL, Scope.READ})
     decision = access.check(
@@ -94,7 +94,7 @@ def _decide(tx: Tx, body: wire.AccessCheck, request: Request) -> bytes:
         subscription_id=body.subscription_id,
         agent=body.agent,
     )
-    return views.to_json(decision)
+    return Json(views.to_json(decision))
 
 
 @raw_router.post(

@@ -12,7 +12,7 @@ from tallybook.wire.events import BatchResult
 
 from .bodies import read_body
 from .calls import bearer, json_response
-from .events import encode, submit
+from .events import submit
 from .express import RawRoute, handled_by
 from .problems import responses
 
@@ -38,7 +38,7 @@ async def _take(request: Request) -> Response:
         pointer = cloudevents.POINTERS.get(first.pointer, first.pointer)
         code, detail = first.code or "invalid", first.detail or ""
         raise InvalidInput(errors=[FieldError(pointer, code, detail)])
-    return json_response(encode(views.batch_result(verdicts)), 200)
+    return json_response(views.encode(views.batch_result(verdicts)), 200)
 
 
 @router.post(

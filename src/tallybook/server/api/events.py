@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from tallybook.server.catalog.errors import AgentNotFound
 from tallybook.server.customers.errors import CustomerNotFound
@@ -30,11 +29,9 @@ from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import events as wire
 
 from .bodies import parse_json, read_body
-from .calls import bearer, check_caller, idempotency_key, json_response, named_project, recognize
-from .express import RawRoute, handled_by
+from .calls import bearer, check_caller, idempotency_key, named_project, recognize
+from .express import Json, RawRoute, handled_by
 from .problems import responses
-
-encode = msgspec.json.Encoder().encode
 
 router = APIRouter(prefix="/events", tags=["usage"], route_class=RawRoute)
 
@@ -76,7 +73,7 @@ async def _read(request: Request) -> bytes:
     return body
 
 
-async def _create(request: Request) -> Response:
+async def _create(request: Request) -> Json:
     bearer(request)
     body = await _read(request)
     parse_json(body)  # its rules are stricter than the fast decoder's: no key twice
@@ -89,10 +86,9 @@ async def _create(request: Request) -> Response:
     (verdict,) = await submit(request, [checked], backfill=False, strict=True)
     if verdict.event is None:
         raise strict_refusal(verdict, checked.named.meter_ref, checked.named.agent_ref)
-    shown = views.to_wire(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
+    shown = views.to_json(verdict.event, meter_key=verdict.meter_key, period=verdict.period)
     replayed = verdict.status == "duplicate"
-    text = shown.model_dump_json().encode()
-    return json_response(text, 200 if replayed else 201, replayed=replayed)
+    return Json(shown, 200 if replayed else 201, replayed)
 
 
 def strict_refusal(verdict: Verdict, meter: str | None, agent: str | None) -> Refusal:
@@ -116,12 +112,12 @@ def strict_refusal(verdict: Verdict, meter: str | None, agent: str | None) -> Re
     return kind(errors=fields, detail=detail)
 
 
-async def _create_batch(request: Request) -> Response:
+async def _create_batch(request: Request) -> Json:
     bearer(request)
     batch = decode_batch(await _read(request))
     items = [check_item(item) for item in batch.events]
     verdicts = await submit(request, items, backfill=batch.backfill, strict=False)
-    return json_response(encode(views.batch_result(verdicts)), 200)
+    return Json(views.encode(views.batch_result(verdicts)))
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +15,16 @@ from .calls import json_response
 from .middleware import HEADERS, identify, with_headers
 from .problems import broken, from_refusal, invalid
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response | bytes]]
+
+class Json(NamedTuple):
+    """An answer that is a JSON document."""
+
+    body: bytes
+    status: int = 200
+    replayed: bool = False
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response | Json]]
 
 
 class RawRoute(APIRoute):
@@ -26,7 +35,9 @@ class RawRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             answer = await handler(request)
-            return json_response(answer, 200) if isinstance(answer, bytes) else answer
+            if isinstance(answer, Response):
+                return answer
+            return json_response(answer.body, answer.status, replayed=answer.replayed)
 
         return handle
 
@@ -56,7 +67,7 @@ class Application(FastAPI):
     """The application, with a short way to the handlers of what is asked very often.
 
     The framework wraps each request in layers that these do not need, and tries its routes in
-    turn. A handler answers a Response, or the bytes of a JSON document with status 200.
+    turn. A handler answers a Response, or a Json.
     """
 
     express: Mapping[tuple[str, str], Handler] = MappingProxyType({})
@@ -71,19 +82,22 @@ class Application(FastAPI):
         scope["app"] = self
         request_id = identify(scope)
         answer = await self._answer(handle, Request(scope, receive, send))
-        if isinstance(answer, bytes):
+        if isinstance(answer, Json):
             headers = [
                 (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(answer)),
+                (b"content-length", b"%d" % len(answer.body)),
                 (b"x-request-id", request_id.encode()),
                 *HEADERS,
             ]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": answer})
+            if answer.replayed:
+                headers.append((b"idempotent-replayed", b"true"))
+            start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": answer.body})
         else:
             await answer(scope, receive, with_headers(send, request_id))
 
-    async def _answer(self, handle: Handler, request: Request) -> Response | bytes:
+    async def _answer(self, handle: Handler, request: Request) -> Response | Json:
         try:
             return await handle(request)
         except Refusal as refusal:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tallybook.server.kernel.money import ZERO, plain
@@ -15,39 +16,64 @@ from tallybook.wire.base import format_instant
 
 from .models import Crossing, Verdict
 
+encode = msgspec.json.Encoder().encode
+
 
 def to_wire(
     event: Event, *, meter_key: str | None, period: TimelinePeriod | None
 ) -> wire.UsageEvent:
     """`period` is the one that the event counts in."""
+    fields = _fields(event, meter_key, period)
+    for name in ("attributes", "metadata"):
+        fields[name] = None if fields[name] is None else json.loads(fields[name])
+    return wire.UsageEvent(**fields)
+
+
+def to_json(event: Event, *, meter_key: str | None, period: TimelinePeriod | None) -> bytes:
+    """Return the JSON of `to_wire`, made the short way."""
+    fields = _fields(event, meter_key, period)
+    fields["quantity"] = plain(event.quantity)
+    for name in ("timestamp", "received_at"):
+        fields[name] = format_instant(fields[name])
+    if fields["period"] is not None:
+        for name in ("start", "end"):
+            fields["period"][name] = format_instant(fields["period"][name])
+    for name in ("attributes", "metadata"):
+        text = fields[name]
+        fields[name] = None if text is None else msgspec.Raw(text.encode())
+    return encode(fields)
+
+
+def _fields(event: Event, meter_key: str | None, period: TimelinePeriod | None) -> dict[str, Any]:
+    """Return what an answer shows, in its order."""
     subscription_id = event.subscription_id
-    return wire.UsageEvent(
-        id=event.id,
-        customer_id=event.owner.customer_id,
-        customer_external_id=event.owner.customer_external_id,
-        meter_id=event.meter_id,
-        meter=meter_key or event.meter_ref,
-        quantity=event.quantity,
-        timestamp=event.at,
-        received_at=event.received_at,
-        period=None
+    return {
+        "id": event.id,
+        "customer_id": event.owner.customer_id,
+        "customer_external_id": event.owner.customer_external_id,
+        "meter_id": event.meter_id,
+        "meter": meter_key or event.meter_ref,
+        "quantity": event.quantity,
+        "timestamp": event.at,
+        "received_at": event.received_at,
+        "period": None
         if subscription_id is None or period is None
-        else wire.EventPeriod(
-            number=period.number,
-            start=period.start,
-            end=period.end,
-            subscription_id=subscription_id,
-        ),
-        subscription_id=subscription_id,
-        agent_id=event.agent_id,
-        action_type=event.action_type,
-        attributes=None if event.attributes is None else json.loads(event.attributes),
-        metadata=None if event.metadata is None else json.loads(event.metadata),
-        idempotency_key=event.idempotency_key,
-        over_limit=event.over_limit,
-        status=event.status.label,
-        reason=event.reason,
-    )
+        else {
+            "number": period.number,
+            "start": period.start,
+            "end": period.end,
+            "subscription_id": subscription_id,
+        },
+        "subscription_id": subscription_id,
+        "agent_id": event.agent_id,
+        "action_type": event.action_type,
+        "attributes": event.attributes,
+        "metadata": event.metadata,
+        "idempotency_key": event.idempotency_key,
+        "over_limit": event.over_limit,
+        "status": event.status.label,
+        "reason": event.reason,
+    }
 
 
 class _Result(Struct, gc=False):
