@@ -20,7 +20,7 @@ ALL = {
 
 def test_what_is_set_is_shown_and_null_clears(api: TestClient) -> None:
     empty = api.get("/seller").json()
-    assert empty == {**dict.fromkeys([*ALL, "updated_at"]), "address_lines": []}
+    assert empty == {**dict.fromkeys([*ALL, "logo", "updated_at"]), "address_lines": []}
     made = api.patch("/seller", json=ALL).json()
     assert made == api.get("/seller").json()
     assert {name: made[name] for name in ALL} == ALL

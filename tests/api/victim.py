@@ -6,6 +6,8 @@ from typing import Any
 from starlette.testclient import TestClient
 from tests.conftest import NOW
 
+from .pictures import chunk, png
+
 CANARY = "kanarie"
 """Stands in every name, key and text of the project: no other project may ever read it."""
 
@@ -101,6 +103,9 @@ def fill(api: TestClient) -> dict[str, str]:
         "/budgets", {**mine, "name": f"{CANARY} budget", "amount": "9", "metadata": {"n": CANARY}}
     )["id"]
     assert api.patch("/seller", json={"footer": CANARY}).status_code == 200
+    logo = png(more=(chunk(b"tEXt", CANARY.encode()),))
+    sent = api.put("/seller/logo", content=logo, headers={"Content-Type": "image/png"})
+    assert sent.status_code == 200, sent.text
     ids["project_id"] = "prj_none"
     return ids
 

@@ -1,6 +1,7 @@
 """Who sells, set once on the command line, stands on what is sent from then on."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from tallybook import UnprocessableEntityError
 from tallybook.server.cli.app import app
+from tests.api.pictures import jpeg, png
 from tests.e2e.conftest import Server
 
 pytestmark = pytest.mark.slow
@@ -15,7 +17,7 @@ LINE = {"description": "Work", "quantity": 1, "unit_price": 9}
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"])
-def test_the_seller_from_the_command_line_to_the_document(server: Server) -> None:
+def test_the_seller_from_the_command_line_to_the_document(server: Server, tmp_path: Path) -> None:
     made = server.json("projects", "create", "Agents")
 
     def said(*args: str) -> Result:
@@ -50,5 +52,18 @@ def test_the_seller_from_the_command_line_to_the_document(server: Server) -> Non
         assert "city" in said("seller", "get").stdout
         with pytest.raises(UnprocessableEntityError, match="ISO 3166"):
             client.seller.update(country="QQ")
+        file = tmp_path / "logo.png"
+        file.write_bytes(png(300, 100))
+        assert run("seller", "logo", str(file))["logo"]["width"] == 300
+        assert client.seller.get_logo() == file.read_bytes()
+        assert "300 x 100" in said("seller", "logo").stdout
+        assert "image/png" in client.invoices.get_html(send())
+        file.write_bytes(b"<svg/>")
+        refused = said("seller", "logo", str(file))
+        assert (refused.exit_code, "4000 x 4000" in refused.stderr) == (1, True)
+        assert said("seller", "logo", str(tmp_path / "none.png")).exit_code == 2
+        assert said("seller", "logo", str(file), "--delete").exit_code == 2
+        assert run("seller", "logo", "--delete")["logo"] is None
+        assert client.seller.upload_logo(jpeg()).logo
     with server.client(made["live_key"]) as live:
         assert live.seller.get().legal_name is None

@@ -13,6 +13,8 @@ from .version import VERSION
 
 USER_AGENT: Final = f"tallybook-python/{VERSION}"
 RAW_RESPONSE: Final = "X-Tallybook-Raw-Response"  # asks for the APIResponse; never sent
+File = tuple[bytes, str]
+"""What is sent as it is, and its type."""
 _CALL_OPTIONS: Final = frozenset(WriteOptions.__annotations__)
 
 
@@ -44,6 +46,7 @@ def prepare(
     query: Mapping[str, Any] | None = None,
     body: Mapping[str, Any] | None = None,
     options: Mapping[str, Any],
+    file: File | None = None,
 ) -> Call:
     """Return the call with the client's options and its own.
 
@@ -55,6 +58,8 @@ def prepare(
     headers = _client_headers(client)
     if content is not None:
         headers["Content-Type"] = "application/json"
+    if file is not None:
+        content, headers["Content-Type"] = file
     if method != "GET":
         headers["Idempotency-Key"] = _idempotency_key(options.get("idempotency_key"))
     headers.update(options.get("extra_headers") or {})

@@ -23,3 +23,5 @@ PAYMENT_TERMS_DAYS_MAX: Final = 3_650
 HOLD_SECONDS_MAX: Final = 7 * 24 * 3600
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 2999
+LOGO_BYTES_MAX: Final = 512 << 10
+LOGO_PIXELS_MAX: Final = 4_000  # each way

@@ -32,6 +32,19 @@ class SellerUpdate(Request):
     footer: Footer | None = absent()
 
 
+class Logo(Response):
+    """An image on documents; `GET /seller/logo` has its bytes."""
+
+    content_type: str
+    """`image/png` or `image/jpeg`."""
+    width: int
+    """In pixels, as `height`."""
+    height: int
+    size: int
+    """In bytes."""
+    sha256: str
+
+
 class Seller(Response):
     """Who sells, as it stands on invoices, credit notes and mails."""
 
@@ -49,4 +62,5 @@ class Seller(Response):
     """How to pay what is due: a bank account, for one."""
     footer: str | None = None
     """What stands below: a register, the managers."""
+    logo: Logo | None = None
     updated_at: Instant | None = None

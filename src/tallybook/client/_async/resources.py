@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import httpx2
 
-from tallybook.client.calls import prepare
+from tallybook.client.calls import File, prepare
 from tallybook.client.options import PageOptions
 from tallybook.client.responses import (
     APIResponse,
@@ -92,9 +92,12 @@ class AsyncResource:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        file: File | None = None,
     ) -> R:
         client = self._client
-        call = prepare(client.options, method, path, query=query, body=body, options=options)
+        call = prepare(
+            client.options, method, path, query=query, body=body, options=options, file=file
+        )
         response = await client.transport.send(call, client.options)
         if call.raw:
             return cast("R", APIResponse(response, parse))

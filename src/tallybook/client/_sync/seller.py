@@ -1,12 +1,14 @@
 """The seller: what a business says of itself on its documents."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from os import PathLike
 from typing import Unpack
 
 from tallybook.client.not_given import NOT_GIVEN, NotGiven, given
 from tallybook.client.options import CallOptions, WriteOptions
-from tallybook.client.types.seller import Seller
+from tallybook.client.responses import parse_model, to_bytes
+from tallybook.client.types.seller import Seller, image_file
 
 from .resources import Resource
 from .verbs import raw
@@ -55,6 +57,26 @@ class SellerResource(Resource):
         )
         return self._write("PATCH", "/seller", Seller, options, body)
 
+    def upload_logo(
+        self, image: bytes | str | PathLike[str], **options: Unpack[WriteOptions]
+    ) -> Seller:
+        """Put a logo on documents: a PNG or JPEG, as bytes, or the path of a file.
+
+        At most 4000 x 4000 pixels and 512 KiB. Finalized documents keep the logo that they have.
+        Errors: UnprocessableEntityError `logo_refused`; BadRequestError `logo_too_large`;
+        OSError.
+        """
+        parse = partial(parse_model, model=Seller, client=self._client)
+        return self._call("PUT", "/seller/logo", parse, options, file=image_file(image))
+
+    def get_logo(self, **options: Unpack[CallOptions]) -> bytes:
+        """Return the logo as it was uploaded. Errors: NotFoundError `logo_not_found`."""
+        return self._call("GET", "/seller/logo", to_bytes, options)
+
+    def delete_logo(self, **options: Unpack[WriteOptions]) -> None:
+        """Show no logo from now on; finalized documents keep theirs."""
+        self._delete("/seller/logo", options)
+
 
 class SellerRaw:
     """The verbs of `client.seller`, each answering an APIResponse."""
@@ -62,3 +84,6 @@ class SellerRaw:
     def __init__(self, seller: SellerResource) -> None:
         self.get = raw(seller.get)
         self.update = raw(seller.update)
+        self.upload_logo = raw(seller.upload_logo)
+        self.get_logo = raw(seller.get_logo)
+        self.delete_logo = raw(seller.delete_logo)

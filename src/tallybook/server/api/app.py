@@ -81,6 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     documents.router,
     credit_notes.router,
     seller.router,
+    seller.logo_router,
     subscriptions.router,
     contracts.router,
     webhooks.router,

@@ -194,7 +194,7 @@ def _anyone(request: Request) -> ReadCall:
     return ReadCall(request, *_authenticate(request, set(Scope)))
 
 
-def _writer(request: Request) -> WriteCall:
+def writer(request: Request) -> WriteCall:
     return WriteCall(request, *_authenticate(request, {Scope.FULL}), idempotency_key(request))
 
 
@@ -233,5 +233,5 @@ Anyone = Annotated[ReadCall, Depends(_anyone)]
 """Any key; the route asks for the scope that the body needs."""
 Ingest = Annotated[WriteCall, Depends(ingester)]
 """A write that a key of the scope ingest may make, too."""
-Write = Annotated[WriteCall, Depends(_writer)]
+Write = Annotated[WriteCall, Depends(writer)]
 Operator = Annotated[OperatorCall, Depends(_operator)]

@@ -10,6 +10,8 @@ from tallybook.server.invoicing import service as invoices
 from tallybook.server.invoicing.errors import CreditNoteNotFound, InvoiceNotFound
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.locales import DEFAULT_LOCALE
+from tallybook.server.seller import service as sellers
+from tallybook.server.seller.models import LogoImage
 from tallybook.server.storage import Tx
 
 from .bodies import StrictRoute
@@ -19,10 +21,10 @@ from .problems import responses
 _PDF: Final = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 _HTML: Final = {"content": {"text/html": {"schema": {"type": "string"}}}}
 _HTML_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
 }
-Shown = tuple[str, dict[str, Any]]
-"""A document's name, and what stands on it."""
+Shown = tuple[str, dict[str, Any], LogoImage | None]
+"""A document's name, what stands on it, and the logo."""
 router = APIRouter(route_class=StrictRoute)
 
 
@@ -76,27 +78,30 @@ def get_credit_note_html(credit_note_id: str, read: Read) -> Response:
 
 def _invoice(tx: Tx, read: ReadCall, invoice_id: str) -> Shown:
     invoice = invoices.get(tx, read.space, invoice_id)
+    parties = invoices.parties_of(tx, read.space, invoice)
     content = documents.content_of(
         invoice,
-        invoices.parties_of(tx, read.space, invoice),
+        parties,
         locale=_locale(tx, read.space, invoice.customer_id),
         zone=read.where.zone,
         now=read.now,
     )
-    return invoice.number or invoice.id, content
+    logo = sellers.find_logo(tx, read.space, parties.logo)
+    return invoice.number or invoice.id, content, logo
 
 
 def _credit_note(tx: Tx, read: ReadCall, note_id: str) -> Shown:
     note = invoices.get_credit_note(tx, read.space, note_id)
     invoice = invoices.get(tx, read.space, note.invoice_id)
+    parties = invoices.parties_of(tx, read.space, invoice)
     content = documents.credit_content_of(
         note,
         invoice,
-        invoices.parties_of(tx, read.space, invoice),
+        parties,
         locale=_locale(tx, read.space, note.customer_id),
         zone=read.where.zone,
     )
-    return note.number, content
+    return note.number, content, sellers.find_logo(tx, read.space, parties.logo)
 
 
 def _locale(tx: Tx, space: SpaceId, customer_id: str) -> str:
@@ -104,11 +109,11 @@ def _locale(tx: Tx, space: SpaceId, customer_id: str) -> str:
 
 
 def _pdf(shown: Shown) -> Response:
-    name, content = shown
+    name, content, logo = shown
     headers = {"Content-Disposition": f'inline; filename="{name}.pdf"'}
-    return Response(documents.to_pdf(content), headers=headers, media_type="application/pdf")
+    return Response(documents.to_pdf(content, logo), headers=headers, media_type="application/pdf")
 
 
 def _html(shown: Shown) -> Response:
-    page = documents.to_html(shown[1])
+    page = documents.to_html(*shown[1:])
     return Response(page, headers=_HTML_HEADERS, media_type="text/html; charset=utf-8")

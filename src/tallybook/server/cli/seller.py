@@ -1,8 +1,11 @@
 """`tallybook seller`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tallybook.wire.limits import LOGO_BYTES_MAX
 
 from . import output
 from .flags import DataDir
@@ -62,7 +65,39 @@ def change(
         _show(client.seller.update(**given), as_json=as_json)
 
 
+@app.command("logo")
+def logo(
+    file: Annotated[Path | None, typer.Argument(help="A PNG or JPEG.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Show no logo from now on.")] = False,
+    base_url: BaseUrl = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a logo on documents, or take it off; without either, say which it is."""
+    if file is not None and delete:
+        raise typer.BadParameter("give a file, or --delete", param_hint="FILE")
+    with connected(base_url, data_dir) as client:
+        if delete:
+            client.seller.delete_logo()
+        elif file is not None:
+            client.seller.upload_logo(_readable(file))
+        _show(client.seller.get(), as_json=as_json)
+
+
+def _readable(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(LOGO_BYTES_MAX + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="FILE") from None
+
+
 def _show(seller: "Seller", *, as_json: bool) -> None:
     shown = seller.model_dump(mode="json")
-    told = {**shown, "address_lines": ", ".join(shown["address_lines"]) or None}
+    image = shown["logo"]
+    told = {
+        **shown,
+        "address_lines": ", ".join(shown["address_lines"]) or None,
+        "logo": image and f"{image['content_type']}, {image['width']} x {image['height']} pixels",
+    }
     output.show(shown, output.pairs(told, *told), as_json=as_json)

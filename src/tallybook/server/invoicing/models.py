@@ -165,6 +165,7 @@ class Parties:
     buyer: Party
     payment_instructions: str | None = None
     footer: str | None = None
+    logo: str | None = None  # the hash of the seller's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,31 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """Facts of an image; its bytes are kept by their hash."""
+
+    sha256: str  # in hex
+    content_type: str
+    width: int  # pixels
+    height: int
+    size: int  # bytes
+
+    @classmethod
+    def of(cls, content: bytes, content_type: str, width: int, height: int) -> Self:
+        return cls(sha256(content).hexdigest(), content_type, width, height, len(content))
+
+
+@dataclass(frozen=True, slots=True)
+class LogoImage:
+    """A logo with its bytes."""
+
+    logo: Logo
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +42,5 @@ class Seller:
     email: str | None = None
     payment_instructions: str | None = None
     footer: str | None = None
+    logo: Logo | None = None
     updated_at: datetime | None = None

@@ -1,6 +1,6 @@
-"""Sellers."""
+"""Sellers and their logos. A logo stays: finalized documents name it by its hash."""
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, PrimaryKeyConstraint, Table, Text
 
 from tallybook.server.storage.columns import Document, Instant, metadata
 
@@ -17,5 +17,19 @@ sellers = Table(
     Column("email", Text, nullable=True),
     Column("payment_instructions", Text, nullable=True),
     Column("footer", Text, nullable=True),
+    Column("logo", Document, nullable=True),
     Column("updated_at", Instant, nullable=False),
+)
+
+logos = Table(
+    "logos",
+    metadata,
+    Column("space_id", Integer, ForeignKey("spaces.id"), nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("space_id", "sha256"),
 )

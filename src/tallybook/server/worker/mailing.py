@@ -18,6 +18,7 @@ from tallybook.server.mail import service as mail
 from tallybook.server.mail import smtp
 from tallybook.server.mail.models import Mail, MailKind, Outcome
 from tallybook.server.mail.smtp import MailServer
+from tallybook.server.seller import service as sellers
 from tallybook.server.storage import Database, Tx
 
 log = logging.getLogger("tallybook.mail")
@@ -48,7 +49,7 @@ def compose(tx: Tx, one: Mail, server: MailServer) -> EmailMessage:
     message["Message-ID"] = f"<{one.id}@{server.domain}>"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
-    pdf = documents.to_pdf(content)
+    pdf = documents.to_pdf(content, sellers.find_logo(tx, one.space, parties.logo))
     name = f"{invoice.number or invoice.id}.pdf"
     message.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
     return message

@@ -24,6 +24,7 @@ def parties_now(tx: Tx, space: SpaceId, customer_id: str) -> Parties:
         buyer=Party(customer.name, customer.address, tax_id=customer.tax_id, email=customer.email),
         payment_instructions=seller.payment_instructions,
         footer=seller.footer,
+        logo=None if seller.logo is None else seller.logo.sha256,
     )
 
 

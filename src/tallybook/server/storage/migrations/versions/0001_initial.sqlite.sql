@@ -938,8 +938,21 @@ CREATE TABLE sellers (
   email TEXT,
   payment_instructions TEXT,
   footer TEXT,
+  logo JSON,
   updated_at BIGINT NOT NULL,
   CONSTRAINT pk_sellers PRIMARY KEY (space_id),
+  FOREIGN KEY(space_id) REFERENCES spaces (id)
+);
+
+CREATE TABLE logos (
+  space_id INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  width INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_logos PRIMARY KEY (space_id, sha256),
   FOREIGN KEY(space_id) REFERENCES spaces (id)
 );
 
