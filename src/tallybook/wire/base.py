@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import (
@@ -109,6 +110,7 @@ def parse_instant(value: object) -> datetime:
     return value.astimezone(UTC)
 
 
+@lru_cache(maxsize=1_024)  # the lines of an invoice have their period in common
 def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

@@ -1,5 +1,6 @@
 """`tallybook serve`: API, dashboard and worker in one process."""
 
+import gc
 import logging
 import os
 import signal
@@ -176,6 +177,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # the code that is loaded stays: not to be looked through again and again
         if self.started:
             self._tell()
 

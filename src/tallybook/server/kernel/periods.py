@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,7 @@ _APPROXIMATE_DAYS: Final = {
 }
 
 
+@lru_cache(maxsize=1_024)
 def add_periods(anchor: datetime, period: BillingPeriod, count: int, zone: ZoneInfo) -> datetime:
     """Return the boundary `count` periods after the anchor (before it, if negative), in UTC.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, Self, TypeVar
 
 from tallybook.server.kernel.money import ZERO, plain
@@ -137,7 +137,13 @@ class RatedSlice:
     tier: int | None = None  # counted from 1, as `order` is; None in models without tiers
 
     def to_json(self) -> dict[str, Any]:
-        return _to_object(self)
+        written: dict[str, Any] = {
+            "quantity": plain(self.quantity),
+            "unit_price": plain(self.unit_price),
+            "flat_fee": plain(self.flat_fee),
+            "amount": plain(self.amount),
+        }
+        return written if self.tier is None else {**written, "tier": self.tier}
 
     @classmethod
     def from_json(cls, stored: object) -> Self:
@@ -159,7 +165,16 @@ class RatedUsage:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures for storage on an invoice line."""
-        return _to_object(self)
+        return {
+            "quantity": plain(self.quantity),
+            "included_units_used": plain(self.included_units_used),
+            "billable_units": plain(self.billable_units),
+            "uncharged_units": plain(self.uncharged_units),
+            "slices": [piece.to_json() for piece in self.slices],
+            "amount": plain(self.amount),
+            "minimum": str(self.minimum),
+            "true_up": str(self.true_up),
+        }
 
     @classmethod
     def from_json(cls, stored: object) -> Self:
@@ -251,26 +266,18 @@ def _read(kind: type[_T], readers: _Readers, stored: object) -> _T:
 def _to_json(fact: Any) -> Any:
     if isinstance(fact, Decimal):
         return plain(fact)
-    if isinstance(fact, StrEnum):
-        return fact.value
     if isinstance(fact, tuple):
         return [_to_json(item) for item in fact]
+    if isinstance(fact, StrEnum):
+        return fact.value
     if isinstance(fact, bool | int):
         return fact
-    if isinstance(fact, Fraction):
-        return str(fact)
     return _to_object(fact)
 
 
 def _to_object(fact: Any) -> dict[str, Any]:
-    names = _names_of(type(fact))  # type: ignore[arg-type]
-    values = ((name, getattr(fact, name)) for name in names)
-    return {name: _to_json(value) for name, value in values if value is not None}
-
-
-@cache
-def _names_of(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    values = {field.name: getattr(fact, field.name) for field in fields(fact)}
+    return {name: _to_json(value) for name, value in values.items() if value is not None}
 
 
 @lru_cache(maxsize=1_024)

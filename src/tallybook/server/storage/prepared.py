@@ -52,11 +52,11 @@ class Compiled:
     """A statement in the words of one database."""
 
     __slots__ = (
-        "_binds",
         "_columns",
         "_constants",
         "_dialect",
         "_names",
+        "_plan",
         "_readers",
         "sql",
         "tables",
@@ -72,12 +72,12 @@ class Compiled:
             tuple(compiled.positiontup) if compiled.positional else None
         )
         self._constants: dict[str, Any] = {}
-        self._binds: dict[str, Process] = {}
+        self._plan: list[tuple[str, Process | None]] = []
         for name, bind in compiled.binds.items():
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if process is not None:
-                self._binds[name] = process
-            if not bind.required:
+            if bind.required:
+                self._plan.append((name, process))
+            else:
                 value = bind.effective_value
                 self._constants[name] = value if process is None else process(value)
         columns = getattr(statement, "exported_columns", ())
@@ -86,12 +86,10 @@ class Compiled:
 
     def parameters(self, values: Values) -> Any:
         """Return the values as the driver takes them."""
-        binds, given = self._binds, dict(self._constants)
-        for name, value in values.items():
-            if value is not None and (process := binds.get(name)) is not None:
-                given[name] = process(value)
-            else:
-                given[name] = value
+        given = dict(self._constants)
+        for name, process in self._plan:
+            value = values[name]
+            given[name] = value if process is None or value is None else process(value)
         if self._names is None:
             return given
         return [given[name] for name in self._names]

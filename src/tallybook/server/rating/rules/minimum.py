@@ -3,17 +3,22 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from tallybook.server.kernel.money import EXACT, parse_decimal, plain, quantize_money
 from tallybook.server.rating.errors import AmountTooLarge
 from tallybook.server.rating.models import PriceShape, RatedUsage
+
+NOTHING: Final = Fraction(0)
 
 
 def minimum_of(shape: PriceShape, *, part_of_period: Fraction) -> Fraction:
     """Return the commitment for a part of a period: a ratio of times has no finite decimal."""
     if not 0 <= part_of_period <= 1:
         raise ValueError(f"not a part of a period: {part_of_period}")
-    return Fraction(shape.minimum_commitment or 0) * part_of_period
+    if not shape.minimum_commitment:
+        return NOTHING
+    return Fraction(shape.minimum_commitment) * part_of_period
 
 
 def true_up_of(minimum: Fraction, *, charge: Decimal) -> Fraction:
@@ -22,7 +27,7 @@ def true_up_of(minimum: Fraction, *, charge: Decimal) -> Fraction:
     Holds: charge + true-up = max(charge, minimum).
     Source: semantics, choice 4; docs/pricing.md#minimum-commitment.
     """
-    return max(Fraction(0), minimum - Fraction(charge))
+    return NOTHING if minimum <= charge else minimum - Fraction(charge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +62,7 @@ def line_amounts(rated: RatedUsage, *, currency: str) -> LineAmounts:
 def posted_true_up(rated: RatedUsage, *, currency: str) -> Decimal:
     """Return what lies between the rounded usage and the rounded minimum, if that is more."""
     usage = quantize_money(rated.amount, currency)
+    if not rated.minimum and usage >= 0:
+        return EXACT.subtract(usage, usage)
     minimum = quantize_money(rated.minimum, currency)
     return EXACT.subtract(max(usage, minimum), usage)
