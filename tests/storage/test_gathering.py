@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from tallybook.server.storage import Database, Tx
 from tallybook.server.storage.columns import metadata
-from tallybook.server.storage.gathering import WAITING_MAX, RowMissed
+from tallybook.server.storage.gathering import WAITING_MAX, Batch, RowMissed
 from tallybook.server.storage.prepared import SPACE, Prepared
 
 boxes = Table(
@@ -75,13 +75,13 @@ def sizes(tx: Tx) -> dict[str, int]:
 def runs(tx: Tx, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each statement is run for, from here on."""
     seen: list[int] = []
-    run_all = Tx.run_all
+    write = Tx._write_batch
 
-    def counted(self: Tx, statement: Prepared, rows: list[dict[str, object]]) -> int:
-        seen.append(len(rows))
-        return run_all(self, statement, rows)
+    def counted(self: Tx, batch: Batch) -> int:
+        seen.append(len(batch.rows))
+        return write(self, batch)
 
-    monkeypatch.setattr(Tx, "run_all", counted)
+    monkeypatch.setattr(Tx, "_write_batch", counted)
     return seen
 
 

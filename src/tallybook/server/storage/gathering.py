@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from .prepared import Prepared, Values
 
 WAITING_MAX: Final = 5_000  # rows; then they are written
+COPY_MIN: Final = 5  # rows; PostgreSQL takes so many faster as a COPY
 
 
 class RowMissed(RuntimeError):

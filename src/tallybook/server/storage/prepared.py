@@ -12,12 +12,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Insert,
     Table,
     bindparam,
     func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.dml import OnConflictDoNothing
 from sqlalchemy.sql import visitors
 
 Values = Mapping[str, Any]
@@ -58,6 +60,7 @@ class Compiled:
         "_names",
         "_plan",
         "_readers",
+        "copy",
         "sql",
         "tables",
     )
@@ -80,9 +83,29 @@ class Compiled:
             else:
                 value = bind.effective_value
                 self._constants[name] = value if process is None else process(value)
+        self.copy: str | None = self._copy(statement)
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, column.type) for column in columns]
         self._readers: list[tuple[str, Process | None]] | None = None
+
+    def _copy(self, statement: Any) -> str | None:
+        """Return the COPY that does what an INSERT of new rows does, on PostgreSQL."""
+        conflict = getattr(statement, "_post_values_clause", None)
+        is_new = conflict is None or isinstance(conflict, OnConflictDoNothing)
+        if not (self._dialect.name == "postgresql" and isinstance(statement, Insert) and is_new):
+            return None
+        if statement._returning or self._constants:
+            return None
+        quote = self._dialect.identifier_preparer.quote
+        columns = ", ".join(quote(name) for name, _ in self._plan)
+        return f"COPY {quote(statement.table.name)} ({columns}) FROM STDIN"
+
+    def copied(self, values: Values) -> list[Any]:
+        """Return the values in the order of `copy`."""
+        return [
+            value if (value := values[name]) is None or process is None else process(value)
+            for name, process in self._plan
+        ]
 
     def parameters(self, values: Values) -> Any:
         """Return the values as the driver takes them."""

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import MultipleResultsFound
 
 from . import generations
-from .gathering import Gathering, RowMissed
+from .gathering import COPY_MIN, Batch, Gathering, RowMissed
 from .memory import Memory
 from .prepared import Compiled, Prepared, Values
 
@@ -177,11 +177,22 @@ class Tx:
             return
         batches, acts = self._gathering.take()
         for batch in batches:
-            touched = self.run_all(batch.statement, batch.rows)
+            touched = self._write_batch(batch)
             if batch.is_exact and touched != len(batch.rows):
                 raise RowMissed(f"{touched} of {len(batch.rows)} rows of {batch.tables}")
         for act, items in acts:
             act(self, items)
+
+    def _write_batch(self, batch: Batch) -> int:
+        """Write what waits for one statement; return how many rows it touched."""
+        made = batch.statement.on(self._open(), tuple(batch.rows[0]))
+        if made.copy is None or len(batch.rows) < COPY_MIN:
+            return self.run_all(batch.statement, batch.rows)
+        with self._raw().cursor() as cursor:  # a row that is there already is an error here
+            with cursor.copy(made.copy) as copy:
+                for row in batch.rows:
+                    copy.write_row(made.copied(row))
+            return int(cursor.rowcount)
 
     def keep(self, key: Hashable, value: Any) -> None:
         """Have `kept` answer this from here on: what was read for all, or has been written."""

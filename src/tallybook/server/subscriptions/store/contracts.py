@@ -1,15 +1,16 @@
 """Contracts and their versions."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Text, and_, bindparam, cast, delete, insert, or_, select, update
 
-from tallybook.server.catalog.models import MeterOverride, terms_from_json
+from tallybook.server.catalog.models import MeterOverride, Terms, terms_from_json
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
@@ -21,6 +22,7 @@ from tallybook.server.subscriptions.tables import contract_versions, contracts, 
 
 _SORTS = {"created_at": contracts.c.created_at, "name": contracts.c.name}
 
+_TERMS: Final = {"terms", "plan_terms"}
 _v = contract_versions.c
 _FIND_VERSION: Final = Prepared(
     lambda _: select(contract_versions).where(
@@ -46,7 +48,10 @@ _SET_EFFECTIVE: Final = Prepared(
 @cache
 def _versions_of(size: int) -> Prepared:
     mine = (_v.space_id == SPACE, one_of(_v.contract_id, "contract", size))
-    return Prepared(lambda _: select(contract_versions).where(*mine))
+    columns = [
+        cast(column, Text).label(column.name) if column.name in _TERMS else column for column in _v
+    ]
+    return Prepared(lambda _: select(*columns).where(*mine))
 
 
 def add(tx: Tx, space: SpaceId, contract: Contract) -> None:
@@ -138,8 +143,19 @@ def keep_versions(tx: Tx, space: SpaceId, contract_ids: Sequence[str]) -> None:
     """Read all versions of contracts for gathered work."""
     asked = listed("contract", contract_ids)
     for row in tx.rows(_versions_of(list_size(len(contract_ids))), space=space, **asked):
-        version = version_from_row(row)
+        terms, plan_terms = row["terms"], row["plan_terms"]
+        version = _version(
+            row,
+            terms=_terms_from_text(terms),
+            plan_terms=None if plan_terms is None else _terms_from_text(plan_terms),
+        )
         tx.keep(_kept(space, version.contract_id, version.version), version)
+
+
+@lru_cache(maxsize=256)
+def _terms_from_text(stored: str) -> Terms:
+    """Read terms; most contracts have those of a plan, to the letter."""
+    return terms_from_json(json.loads(stored))
 
 
 def _kept(space: SpaceId, contract_id: str, version: int) -> tuple[str, SpaceId, str, int]:
@@ -206,14 +222,21 @@ def _version_to_row(version: ContractVersion) -> dict[str, Any]:
 
 
 def version_from_row(row: Mapping[Any, Any]) -> ContractVersion:
-    terms = terms_from_json(row["terms"])
     plan_terms = row["plan_terms"]
+    return _version(
+        row,
+        terms=terms_from_json(row["terms"]),
+        plan_terms=None if plan_terms is None else terms_from_json(plan_terms),
+    )
+
+
+def _version(row: Mapping[Any, Any], *, terms: Terms, plan_terms: Terms | None) -> ContractVersion:
     return ContractVersion(
         contract_id=row["contract_id"],
         version=row["version"],
         reason=VersionReason(row["reason"]),
         terms=terms,
-        plan_terms=terms if plan_terms is None else terms_from_json(plan_terms),
+        plan_terms=plan_terms or terms,
         base_price=row["base_price"],
         meter_overrides=tuple(
             MeterOverride(stored["meter"], _changes_from_json(stored["changes"]))

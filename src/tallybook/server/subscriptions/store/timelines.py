@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, exists, select
@@ -56,8 +56,10 @@ def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
     asked = {"space": space, **listed("customer", customer_ids)}
     of_them = _statements(list_size(len(customer_ids)), has_since=False)
     begun: dict[str, list[Subscription]] = {customer_id: [] for customer_id in customer_ids}
-    for row in tx.rows(of_them.subscriptions, **asked):
-        begun[row["customer_id"]].append(subscription_store.from_row(row))
+    for row in tx.rows(_begun(list_size(len(customer_ids))), **asked):
+        sub = subscription_store.find(tx, space, row["id"])  # most of them are held
+        assert sub is not None
+        begun[sub.customer_id].append(sub)
     subs = [sub for of_customer in begun.values() for sub in of_customer]
     if not subs:
         return
@@ -175,6 +177,14 @@ def _statements(count: int, *, has_since: bool) -> _Statements:
     return _Statements(
         Prepared(lambda _: began), Prepared(lambda _: lasting), Prepared(lambda _: signed)
     )
+
+
+@cache
+def _begun(size: int) -> Prepared:
+    s = subscriptions.c
+    mine = (s.space_id == SPACE, one_of(s.customer_id, "customer", size))
+    begun = select(s.id).where(*mine, s.started_at.is_not(None))
+    return Prepared(lambda _: begun.order_by(s.started_at, s.id))
 
 
 def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
