@@ -40,12 +40,12 @@ class Prepared:
         self._build = build
         self._made: dict[str, Compiled] = {}
 
-    def on(self, connection: Connection, names: Sequence[str]) -> "Compiled":
+    def on(self, connection: Connection, values: Values) -> "Compiled":
         database = connection.dialect.name
         made = self._made.get(database)
         if made is None:
             insert = sqlite.insert if database == "sqlite" else postgresql.insert
-            made = Compiled(self._build(insert), connection, names)
+            made = Compiled(self._build(insert), connection, tuple(values))
             self._made[database] = made
         return made
 
@@ -58,6 +58,7 @@ class Compiled:
         "_constants",
         "_dialect",
         "_names",
+        "_ordered",
         "_plan",
         "_readers",
         "copy",
@@ -84,6 +85,10 @@ class Compiled:
                 value = bind.effective_value
                 self._constants[name] = value if process is None else process(value)
         self.copy: str | None = self._copy(statement)
+        self._ordered: list[tuple[str, Process | None]] | None = None
+        if self._names is not None and not self._constants:
+            plan = dict(self._plan)
+            self._ordered = [(name, plan[name]) for name in self._names]
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, column.type) for column in columns]
         self._readers: list[tuple[str, Process | None]] | None = None
@@ -102,13 +107,12 @@ class Compiled:
 
     def copied(self, values: Values) -> list[Any]:
         """Return the values in the order of `copy`."""
-        return [
-            value if (value := values[name]) is None or process is None else process(value)
-            for name, process in self._plan
-        ]
+        return _processed(self._plan, values)
 
     def parameters(self, values: Values) -> Any:
         """Return the values as the driver takes them."""
+        if self._ordered is not None:
+            return _processed(self._ordered, values)
         given = dict(self._constants)
         for name, process in self._plan:
             value = values[name]
@@ -132,6 +136,13 @@ class Compiled:
             }
             for row in cursor.fetchall()
         ]
+
+
+def _processed(plan: Sequence[tuple[str, Process | None]], values: Values) -> list[Any]:
+    return [
+        value if (value := values[name]) is None or process is None else process(value)
+        for name, process in plan
+    ]
 
 
 LIST_MAX: Final = 1_024  # values asked for at once

@@ -105,7 +105,7 @@ class Tx:
         return int(cursor.rowcount)
 
     def _prepare(self, statement: Prepared, values: Values) -> Compiled:
-        made = statement.on(self._open(), tuple(values))
+        made = statement.on(self._open(), values)
         if self._gathering is not None and self._gathering.touches(made.tables):
             self.flush()
         return made
@@ -155,7 +155,7 @@ class Tx:
         is_whole: bool = False,
     ) -> None:
         assert self._gathering is not None
-        made = statement.on(self._open(), tuple(rows[0]))
+        made = statement.on(self._open(), rows[0])
         self._gathering.add(
             statement, made.tables, rows, subject=subject, is_exact=is_exact, is_whole=is_whole
         )
@@ -185,7 +185,7 @@ class Tx:
 
     def _write_batch(self, batch: Batch) -> int:
         """Write what waits for one statement; return how many rows it touched."""
-        made = batch.statement.on(self._open(), tuple(batch.rows[0]))
+        made = batch.statement.on(self._open(), batch.rows[0])
         if made.copy is None or len(batch.rows) < COPY_MIN:
             return self.run_all(batch.statement, batch.rows)
         with self._raw().cursor() as cursor:  # a row that is there already is an error here

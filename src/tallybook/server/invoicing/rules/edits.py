@@ -49,8 +49,11 @@ def worked_out_again(
     currency: str,
     lines: Sequence[NewLine] | None,
     terms: Sequence[TaxTerm] | None,
+    ids: Sequence[str] | None = None,
 ) -> Figures:
     """Return a draft's figures after an edit; None leaves lines or taxes as they are.
+
+    New lines are given these ids, or keep their own.
 
     Errors: those of `work_out`; CurrencyNeedsLines.
     """
@@ -63,7 +66,7 @@ def worked_out_again(
         return add_up(invoice.lines, kept, currency, own_taxes=untaxed, rounding=rounding)
     if lines is None:
         lines = [_anew(line, invoice.currency) for line in invoice.lines]
-    return work_out(lines, kept, currency, rounding=rounding)
+    return work_out(lines, kept, currency, rounding=rounding, ids=ids)
 
 
 def says_same(invoice: Invoice, lines: Sequence[NewLine], terms: Sequence[TaxTerm] | None) -> bool:

@@ -43,7 +43,9 @@ def says_same_line(line: Line, new: NewLine, currency: str) -> bool:
     return all(getattr(line, name) == getattr(new, name) for name in _FACTS)
 
 
-def build_line(new: NewLine, currency: str, *, sort_order: int, pointer: str = "") -> Line:
+def build_line(
+    new: NewLine, currency: str, *, sort_order: int, line_id: str | None = None, pointer: str = ""
+) -> Line:
     """Return the line with its money; its tax is still zero.
 
     Units: major units, quantized to the currency.
@@ -55,7 +57,10 @@ def build_line(new: NewLine, currency: str, *, sort_order: int, pointer: str = "
     check_period(new.period_start, new.period_end, pointer=pointer)
     subtotal = quantize_money(exact_amount(new), currency)
     to_ledger(subtotal)
-    discount = in_currency(new.discount, currency, pointer=f"{pointer}/discount")
+    zero = subtotal - subtotal
+    discount = zero
+    if new.discount:
+        discount = in_currency(new.discount, currency, pointer=f"{pointer}/discount")
     if not 0 <= discount <= max(subtotal, Decimal(0)):
         raise DiscountTooLarge(
             subtotal=plain(subtotal),
@@ -63,12 +68,12 @@ def build_line(new: NewLine, currency: str, *, sort_order: int, pointer: str = "
         )
     line = Line(
         **facts_of(new),  # type: ignore[arg-type]
-        id=new.id,
+        id=line_id or new.id,
         sort_order=sort_order if new.sort_order is None else new.sort_order,
         subtotal=subtotal,
         discount=discount,
         total=subtotal - discount,
-        tax=subtotal - subtotal,
+        tax=zero,
     )
     with_tax = None if new.tax is None else line.total + new.tax
     check_claim(new.subtotal, subtotal, currency, pointer=f"{pointer}/subtotal")

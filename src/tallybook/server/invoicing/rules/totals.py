@@ -21,15 +21,23 @@ def work_out(
     currency: str,
     *,
     rounding: TaxRounding = TaxRounding.INVOICE,
+    ids: Sequence[str] | None = None,
     pointer: str = "/line_items",
 ) -> Figures:
     """Return the figures of an invoice with these lines and taxes.
 
-    Without tax terms, the taxes that lines bring are the invoice's.
+    The lines are given these ids, or keep their own. Without tax terms, the taxes that lines bring
+    are the invoice's.
     Errors: those of `build_line`; NegativeInvoice; TooManyLines; AmountMismatch.
     """
     lines = [
-        build_line(line, currency, sort_order=index, pointer=f"{pointer}/{index}")
+        build_line(
+            line,
+            currency,
+            sort_order=index,
+            line_id=None if ids is None else ids[index],
+            pointer=f"{pointer}/{index}",
+        )
         for index, line in enumerate(new)
     ]
     given = [

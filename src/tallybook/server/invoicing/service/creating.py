@@ -28,7 +28,7 @@ from tallybook.server.storage import Tx, outbox
 
 from .issuing import finalize
 from .references import check_references
-from .saving import INVOICE_PREFIX, announce, with_ids
+from .saving import INVOICE_PREFIX, announce, new_ids, with_ids
 
 
 def create_manual(
@@ -141,7 +141,7 @@ def create_generated(
         created_at=at,
         updated_at=at,
     )
-    figures = work_out(with_ids(lines), taxes, currency, rounding=invoice.tax_rounding)
+    figures = work_out(lines, taxes, currency, rounding=invoice.tax_rounding, ids=new_ids(lines))
     invoice = with_figures(invoice, figures)
     if not store.add(tx, space, invoice):
         raise AlreadyInvoiced(

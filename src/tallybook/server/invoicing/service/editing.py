@@ -16,7 +16,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
 
 from .references import check_references
-from .saving import hold, save, with_ids
+from .saving import hold, new_ids, save, with_ids
 
 _PLAIN: Final = frozenset(
     {
@@ -94,7 +94,7 @@ def replace_lines(
     if held_reason == before.held_reason and edits.says_same(before, lines, taxes):
         return before
     figures = edits.worked_out_again(
-        before, currency=before.currency, lines=with_ids(lines), terms=taxes
+        before, currency=before.currency, lines=lines, terms=taxes, ids=new_ids(lines)
     )
     after = replace(touched(before, at=at), held_reason=held_reason, is_lump=False)
     return save(tx, space, before, edits.with_figures(after, figures))

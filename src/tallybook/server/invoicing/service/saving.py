@@ -57,6 +57,11 @@ def next_number(tx: Tx, space: SpaceId, series: str) -> str:
     return format_number(series, store.next_count(tx, space, series))
 
 
+def new_ids(lines: Sequence[NewLine]) -> list[str]:
+    """Return an id for each line."""
+    return [new_id(LINE_PREFIX) for _ in lines]
+
+
 def with_ids(lines: Sequence[NewLine]) -> list[NewLine]:
     """Return the lines, each with an id of its own."""
     return [replace(line, id=new_id(LINE_PREFIX)) for line in lines]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
@@ -416,6 +416,7 @@ def _tax_from_row(row: Mapping[Any, Any], currency: str) -> Tax:
     )
 
 
+@lru_cache(maxsize=4_096)
 def _money(micros: int, currency: str) -> Decimal:
     return quantize_money(from_micro_units(micros), currency)
 

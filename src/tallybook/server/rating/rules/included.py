@@ -1,7 +1,7 @@
 """Which units are included, which are billed, and which cost nothing."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from tallybook.server.kernel.money import EXACT, ZERO
 from tallybook.server.rating.models import Overage, PriceShape, UnitSplit, WindowUsage
@@ -17,15 +17,14 @@ def split_units(shape: PriceShape, windows: Sequence[WindowUsage]) -> UnitSplit:
     Source: semantics, choices 3 and 5; docs/pricing.md#included-units.
     """
     quantity = over = ZERO
-    with localcontext(EXACT):
-        for window in windows:
-            granted = window.included_units
-            if granted is None:
-                granted = shape.included_units
-            quantity += window.quantity
-            over += _over(window.used_before + window.quantity, granted)
-            over -= _over(window.used_before, granted)
-        included = quantity - over
+    for window in windows:
+        granted = window.included_units
+        if granted is None:
+            granted = shape.included_units
+        quantity = EXACT.add(quantity, window.quantity)
+        over = EXACT.add(over, _over(EXACT.add(window.used_before, window.quantity), granted))
+        over = EXACT.subtract(over, _over(window.used_before, granted))
+    included = EXACT.subtract(quantity, over)
     billed = shape.overage is Overage.BILL
     return UnitSplit(
         quantity=quantity,
@@ -36,4 +35,4 @@ def split_units(shape: PriceShape, windows: Sequence[WindowUsage]) -> UnitSplit:
 
 
 def _over(used: Decimal, granted: Decimal) -> Decimal:
-    return max(ZERO, used - granted)
+    return EXACT.subtract(used, granted) if used > granted else ZERO

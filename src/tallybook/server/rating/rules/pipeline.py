@@ -1,7 +1,7 @@
 """From usage to a charge, in one order: convert → included units → price → minimum."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -49,8 +49,9 @@ def rate_usage(
     windows = read_windows(shape, usage)
     units = split_units(shape, windows)
     slices = price_units(shape, units.billable)
-    with localcontext(EXACT):
-        amount = sum((piece.amount for piece in slices), ZERO)
+    amount = ZERO
+    for piece in slices:
+        amount = EXACT.add(amount, piece.amount)
     minimum = minimum_of(shape, part_of_period=part_of_period)
     return RatedUsage(
         quantity=units.quantity,
