@@ -11,7 +11,7 @@ from sqlalchemy.exc import MultipleResultsFound
 from tallybook.server.storage import Database, Tx, open_database
 from tallybook.server.storage.columns import Document, Exact, Instant, metadata
 from tallybook.server.storage.errors import DatabaseUnavailable
-from tallybook.server.storage.prepared import SPACE, Prepared
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
 things = Table(
@@ -30,6 +30,9 @@ ADD = Prepared(lambda insert: insert(things).on_conflict_do_nothing().returning(
 ADD_ALL = Prepared(lambda insert: insert(things))
 FIND = Prepared(lambda _: select(things).where(_t.space_id == SPACE, _t.id == bindparam("id")))
 ALL = Prepared(lambda _: select(_t.id).where(_t.space_id == SPACE).order_by(_t.id))
+SOME = Prepared(
+    lambda _: select(_t.id).where(_t.space_id == SPACE, one_of(_t.id, "ids")).order_by(_t.id)
+)
 SAVE = Prepared(lambda _: update(things).where(_t.space_id == SPACE, _t.is_so))
 ROW = {
     "space_id": 1,
@@ -81,3 +84,14 @@ def test_a_database_that_does_not_answer_is_told_as_always(tmp_path: Path) -> No
     with pytest.raises(DatabaseUnavailable):
         db.write_now(lambda tx: tx.rows(ALL, space=1))
     db.close()
+
+
+def test_a_list_is_one_parameter_of_any_length(db: Database) -> None:
+    def work(tx: Tx) -> list[list[str]]:
+        tx.run_all(ADD_ALL, [{**ROW, "id": one} for one in ("a", 'b"c', "d%s", "é")])
+        return [
+            [row["id"] for row in tx.rows(SOME, space=1, ids=ids)]
+            for ids in ([], ["a"], ["é", 'b"c', "nobody"], ["a", "d%s"] * 500)
+        ]
+
+    assert db.write_now(work) == [[], ["a"], ['b"c', "é"], ["a", "d%s"]]

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -12,7 +11,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, contains, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 from .models import Customer, CustomerStatus, CustomerTax, CustomerType, PaymentAccount
 from .tables import customers
@@ -24,12 +23,9 @@ _FIND: Final = Prepared(
         customers.c.space_id == SPACE, customers.c.id == bindparam("customer_id")
     )
 )
-
-
-@cache
-def _find_all(size: int) -> Prepared:
-    mine = one_of(customers.c.id, "id", size)
-    return Prepared(lambda _: select(customers).where(customers.c.space_id == SPACE, mine))
+_FIND_ALL: Final = Prepared(
+    lambda _: select(customers).where(customers.c.space_id == SPACE, one_of(customers.c.id, "ids"))
+)
 
 
 def add(tx: Tx, space: SpaceId, customer: Customer) -> None:
@@ -53,8 +49,7 @@ def find(tx: Tx, space: SpaceId, customer_id: str) -> Customer | None:
 
 def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
     """Read customers for gathered work."""
-    asked = listed("id", customer_ids)
-    for row in tx.rows(_find_all(list_size(len(customer_ids))), space=space, **asked):
+    for row in tx.rows(_FIND_ALL, space=space, ids=customer_ids):
         tx.keep(_kept(space, row["id"]), from_row(row))
 
 

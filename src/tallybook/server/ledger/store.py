@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,15 +21,7 @@ from sqlalchemy import (
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import (
-    HOLD_NAME,
-    LIST_MAX,
-    SPACE,
-    Prepared,
-    list_size,
-    listed,
-    one_of,
-)
+from tallybook.server.storage.prepared import HOLD_NAME, SPACE, Prepared, one_of
 
 from .models import Account, AccountKind, Difference, Entry, Posting, Total, Transaction
 from .rules.postings import AMOUNT_MAX, check_amount
@@ -74,23 +65,20 @@ _SET_ACCOUNT: Final = Prepared(
         .values(balance_micros=bindparam("balance"), version=bindparam("moves"))
     )
 )
+_IDS_OF: Final = Prepared(
+    lambda _: select(accounts.c.name, accounts.c.id).where(
+        accounts.c.space_id == SPACE, one_of(accounts.c.name, "names")
+    )
+)
+_HOLD_ALL: Final = Prepared(
+    lambda _: (
+        select(accounts.c.id, accounts.c.balance_micros, accounts.c.version)
+        .where(accounts.c.space_id == SPACE, one_of(accounts.c.id, "ids"))
+        .order_by(accounts.c.id)
+        .with_for_update()  # SQLite has one writer
+    )
+)
 POSTED: Final = (transactions, accounts, entries)
-
-
-@cache
-def _ids_of(size: int) -> Prepared:
-    """The ids of accounts, by name."""
-    t = accounts.c
-    mine = (t.space_id == SPACE, one_of(t.name, "name", size))
-    return Prepared(lambda _: select(t.name, t.id).where(*mine))
-
-
-@cache
-def _hold_all(size: int) -> Prepared:
-    t = accounts.c
-    query = select(t.id, t.balance_micros, t.version)
-    mine = query.where(t.space_id == SPACE, one_of(t.id, "id", size))
-    return Prepared(lambda _: mine.order_by(t.id).with_for_update())  # SQLite has one writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +156,7 @@ def account_ids(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, 
 
 
 def _find_ids(tx: Tx, space: SpaceId, names: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for start in range(0, len(names), LIST_MAX):
-        some = names[start : start + LIST_MAX]
-        rows = tx.rows(_ids_of(list_size(len(some))), space=space, **listed("name", some))
-        found.update({row["name"]: row["id"] for row in rows})
-    return found
+    return {row["name"]: row["id"] for row in tx.rows(_IDS_OF, space=space, names=names)}
 
 
 def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tuple[int, int] | None:
@@ -246,12 +229,8 @@ def _move(held: dict[str, tuple[int, int]], ids: Mapping[str, str], line: Postin
 
 def _hold_accounts(tx: Tx, space: SpaceId, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return the balances and versions of accounts, which are held until the commit."""
-    found = {}
-    for start in range(0, len(ids), LIST_MAX):
-        some = ids[start : start + LIST_MAX]
-        rows = tx.rows(_hold_all(list_size(len(some))), space=space, **listed("id", some))
-        found.update({row["id"]: (row["balance_micros"], row["version"]) for row in rows})
-    return found
+    rows = tx.rows(_HOLD_ALL, space=space, ids=ids)
+    return {row["id"]: (row["balance_micros"], row["version"]) for row in rows}
 
 
 def find_balance(tx: Tx, space: SpaceId, account: Account) -> int:

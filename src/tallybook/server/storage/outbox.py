@@ -8,14 +8,13 @@ the order of commits: who has read up to one has missed nothing below it.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, func, select, update
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 
-from .prepared import HOLD_NAME, SPACE, Prepared, list_size, listed, one_of
+from .prepared import HOLD_NAME, SPACE, Prepared, one_of
 from .tables import outbox, outbox_feed
 from .tx import Tx
 
@@ -28,17 +27,13 @@ _LAST: Final = Prepared(
     )
 )
 _ADD: Final = Prepared(lambda insert: insert(outbox))
-
-
-@cache
-def _last_of(size: int) -> Prepared:
-    return Prepared(
-        lambda _: (
-            select(_t.object_id, func.max(_t.sequence).label("sequence"))
-            .where(_t.space_id == SPACE, one_of(_t.object_id, "object_id", size))
-            .group_by(_t.object_id)
-        )
+_LAST_OF: Final = Prepared(
+    lambda _: (
+        select(_t.object_id, func.max(_t.sequence).label("sequence"))
+        .where(_t.space_id == SPACE, one_of(_t.object_id, "objects"))
+        .group_by(_t.object_id)
     )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +88,10 @@ def keep_first(tx: Tx, space: SpaceId, object_id: str) -> None:
 
 def keep_last(tx: Tx, space: SpaceId, object_ids: Sequence[str]) -> None:
     """Read for gathered work what was last told of objects, which their caller holds."""
-    size, asked = list_size(len(object_ids)), listed("object_id", object_ids)
-    found = {row["object_id"]: row for row in tx.rows(_last_of(size), space=space, **asked)}
+    rows = tx.rows(_LAST_OF, space=space, objects=object_ids)
+    told = {row["object_id"]: int(row["sequence"]) for row in rows}
     for object_id in object_ids:
-        tx.keep(_last(space, object_id), found[object_id]["sequence"] if object_id in found else 0)
+        tx.keep(_last(space, object_id), told.get(object_id, 0))
 
 
 def has_unpublished(tx: Tx) -> bool:

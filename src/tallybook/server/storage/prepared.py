@@ -8,19 +8,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
+    Boolean,
     ColumnElement,
     Connection,
+    Dialect,
     Executable,
     Insert,
+    LargeBinary,
     Table,
+    Text,
     bindparam,
     func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.dml import OnConflictDoNothing
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.visitors import InternalTraversal
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from .columns import to_json
 
 Values = Mapping[str, Any]
 Process = Callable[[Any], Any]
@@ -145,23 +155,63 @@ def _processed(plan: Sequence[tuple[str, Process | None]], values: Values) -> li
     ]
 
 
-LIST_MAX: Final = 1_024  # values asked for at once
+class _Many(TypeDecorator[Sequence[Any]]):
+    """Any number of values as one parameter: an array, or a list in JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, *, is_binary: bool) -> None:
+        super().__init__()
+        self.is_binary = is_binary
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(ARRAY(LargeBinary() if self.is_binary else Text()))
+
+    def bind_processor(self, dialect: Dialect) -> Process:
+        if dialect.name == "postgresql":
+            return list
+        return _hex_list if self.is_binary else _text_list
 
 
-def one_of(column: ColumnElement[Any], name: str, size: int) -> ColumnElement[bool]:
-    """`column IN (…)` for a list of up to `size` values, which `listed` gives."""
-    return column.in_([bindparam(f"{name}_{number}") for number in range(size)])
+def _text_list(values: Sequence[str]) -> str:
+    return to_json(list(values))
 
 
-def list_size(count: int) -> int:
-    """Return how long a list is prepared for so many values: few lengths, prepared once each."""
-    return max(8, 1 << (count - 1).bit_length())
+def _hex_list(values: Sequence[bytes]) -> str:
+    return to_json([value.hex() for value in values])
 
 
-def listed(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Return the parameters of `one_of`; the last value fills what is left of the list."""
-    last = len(values) - 1
-    return {f"{name}_{number}": values[min(number, last)] for number in range(list_size(last + 1))}
+class one_of(ColumnElement[bool]):  # noqa: N801 - it reads as the function that it is
+    """Whether a column has one of the values that the parameter `name` lists."""
+
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012 - as the base class says it
+        ("column", InternalTraversal.dp_clauseelement),
+        ("values", InternalTraversal.dp_clauseelement),
+    ]
+    type = Boolean()
+    _is_implicitly_boolean = True  # or SQLite is asked for `… = 1`, and uses no index
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.is_binary = isinstance(column.type, LargeBinary)
+        self.values = bindparam(name, type_=_Many(is_binary=self.is_binary))
+
+
+@compiles(one_of, "sqlite")
+def _in_json(element: one_of, compiler: Any, **more: Any) -> str:
+    column, values = (compiler.process(part, **more) for part in (element.column, element.values))
+    value = "unhex(value)" if element.is_binary else "value"
+    return f"{column} IN (SELECT {value} FROM json_each({values}))"  # noqa: S608 - no value in it
+
+
+@compiles(one_of, "postgresql")
+def _in_array(element: one_of, compiler: Any, **more: Any) -> str:
+    column, values = (compiler.process(part, **more) for part in (element.column, element.values))
+    return f"{column} = ANY({values})"
 
 
 HOLD_NAME: Final = Prepared(

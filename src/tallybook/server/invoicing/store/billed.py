@@ -1,7 +1,6 @@
 """What finalized lines have billed, and on which versions of the counters."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 from sqlalchemy import and_, func, literal, or_, select
@@ -10,29 +9,31 @@ from tallybook.server.invoicing.models import SOURCE_CHARGE, InvoiceStatus
 from tallybook.server.invoicing.tables import invoice_lines, invoices
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 _l: Final = invoice_lines.c
 
 
-@cache
-def _billed(size: int) -> Prepared:
-    """The version that was billed last, by subscription, period and meter."""
-    version = func.max(_l.pricing["counter_version"].as_integer()).label("version")
-    place = (_l.subscription_id, _l.period_number, _l.meter_id)
-    query = (
-        select(*place, version)
+_BILLED: Final = Prepared(
+    lambda _: (
+        select(
+            _l.subscription_id,
+            _l.period_number,
+            _l.meter_id,
+            func.max(_l.pricing["counter_version"].as_integer()).label("version"),
+        )
         .join(invoices, invoices.c.id == _l.invoice_id)
         .where(
             _l.space_id == SPACE,
-            one_of(_l.subscription_id, "sub", size),
+            one_of(_l.subscription_id, "subs"),
             _l.period_number.is_not(None),
             _l.meter_id.is_not(None),
             invoices.c.status != literal(InvoiceStatus.DRAFT.value),
         )
-        .group_by(*place)
+        .group_by(_l.subscription_id, _l.period_number, _l.meter_id)
     )
-    return Prepared(lambda _: query)
+)
+"""The version that was billed last, by subscription, period and meter."""
 
 
 def sum_billed(
@@ -95,8 +96,7 @@ def list_billed(
 ) -> dict[str, dict[int, dict[str, int]]]:
     """Return `billed_versions` of many subscriptions."""
     versions: dict[str, dict[int, dict[str, int]]] = {sub_id: {} for sub_id in subscription_ids}
-    asked = listed("sub", subscription_ids)
-    for row in tx.rows(_billed(list_size(len(subscription_ids))), space=space, **asked):
+    for row in tx.rows(_BILLED, space=space, subs=subscription_ids):
         of_period = versions[row["subscription_id"]].setdefault(row["period_number"], {})
         of_period[row["meter_id"]] = row["version"] or 0
     return versions

@@ -1,10 +1,10 @@
 """Invoices, their lines and taxes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
@@ -33,7 +33,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import from_micro_units, quantize_money, to_micro_units
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import LIST_MAX, SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 from .billed import kept_billed
 
@@ -124,44 +124,34 @@ _FIND_GENERATED: Final = Prepared(
 _LINES: Final = Prepared(
     lambda _: (
         select(invoice_lines)
-        .where(invoice_lines.c.space_id == SPACE, invoice_lines.c.invoice_id == bindparam("of"))
-        .order_by(invoice_lines.c.sort_order, invoice_lines.c.id)
+        .where(_l.space_id == SPACE, one_of(_l.invoice_id, "invoices"))
+        .order_by(_l.invoice_id, _l.sort_order, _l.id)
     )
 )
 _TAXES: Final = Prepared(
     lambda _: (
         select(invoice_taxes)
-        .where(invoice_taxes.c.space_id == SPACE, invoice_taxes.c.invoice_id == bindparam("of"))
-        .order_by(invoice_taxes.c.position)
+        .where(_x.space_id == SPACE, one_of(_x.invoice_id, "invoices"))
+        .order_by(_x.invoice_id, _x.position)
     )
 )
 
 
-@cache
-def _generated(size: int) -> Prepared:
-    mine = (one_of(_i.subscription_id, "sub", size), _i.period_number >= bindparam("lowest"))
-    query = select(_i.subscription_id, _i.period_number, _i.type, _i.id)
-    return Prepared(lambda _: query.where(_i.space_id == SPACE, *mine))
-
-
-@cache
-def _hold_all(size: int) -> Prepared:
-    mine = select(invoices).where(_i.space_id == SPACE, one_of(_i.id, "id", size))
-    return Prepared(lambda _: mine.order_by(_i.id).with_for_update())
-
-
-@cache
-def _lines_of_all(size: int) -> Prepared:
-    mine = (_l.space_id == SPACE, one_of(_l.invoice_id, "id", size))
-    query = select(invoice_lines).where(*mine)
-    return Prepared(lambda _: query.order_by(_l.invoice_id, _l.sort_order, _l.id))
-
-
-@cache
-def _taxes_of_all(size: int) -> Prepared:
-    mine = (_x.space_id == SPACE, one_of(_x.invoice_id, "id", size))
-    query = select(invoice_taxes).where(*mine)
-    return Prepared(lambda _: query.order_by(_x.invoice_id, _x.position))
+_GENERATED: Final = Prepared(
+    lambda _: select(_i.subscription_id, _i.period_number, _i.type, _i.id).where(
+        _i.space_id == SPACE,
+        one_of(_i.subscription_id, "subs"),
+        _i.period_number >= bindparam("lowest"),
+    )
+)
+_HOLD_ALL: Final = Prepared(
+    lambda _: (
+        select(invoices)
+        .where(_i.space_id == SPACE, one_of(_i.id, "ids"))
+        .order_by(_i.id)
+        .with_for_update()
+    )
+)
 
 
 def add(tx: Tx, space: SpaceId, invoice: Invoice) -> bool:
@@ -247,18 +237,16 @@ def keep_generated(
     The subscriptions are held already, so that none is added meanwhile.
     """
     sub_ids, lowest = sorted({place[0] for place in places}), min(place[1] for place in places)
-    asked = listed("sub", sub_ids)
     found = {
         (row["subscription_id"], row["period_number"], InvoiceType(row["type"])): str(row["id"])
-        for row in tx.rows(_generated(list_size(len(sub_ids))), space=space, lowest=lowest, **asked)
+        for row in tx.rows(_GENERATED, space=space, lowest=lowest, subs=sub_ids)
     }
     for place in places:
         tx.keep(_kept_place(space, *place), found.get(place, ""))
     ids = sorted(found[place] for place in places if place in found)
     if not ids:
         return []
-    rows = tx.rows(_hold_all(list_size(len(ids))), space=space, **listed("id", ids))
-    held = _whole(tx, space, rows)
+    held = _whole(tx, space, tx.rows(_HOLD_ALL, space=space, ids=ids))
     for invoice in held:
         _keep(tx, space, invoice)
     return held
@@ -378,32 +366,16 @@ def _whole(tx: Tx, space: SpaceId, rows: Sequence[Mapping[Any, Any]]) -> list[In
 
 def _lines_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {invoice_id: [] for invoice_id in currencies}
-    for row in _parts(tx, space, list(found), _LINES, _lines_of_all):
+    for row in tx.rows(_LINES, space=space, invoices=list(found)) if found else ():
         found[row["invoice_id"]].append(_line_from_row(row, currencies[row["invoice_id"]]))
     return found
 
 
 def _taxes_of(tx: Tx, space: SpaceId, currencies: Mapping[str, str]) -> dict[str, list[Tax]]:
     found: dict[str, list[Tax]] = {invoice_id: [] for invoice_id in currencies}
-    for row in _parts(tx, space, list(found), _TAXES, _taxes_of_all):
+    for row in tx.rows(_TAXES, space=space, invoices=list(found)) if found else ():
         found[row["invoice_id"]].append(_tax_from_row(row, currencies[row["invoice_id"]]))
     return found
-
-
-def _parts(
-    tx: Tx,
-    space: SpaceId,
-    ids: Sequence[str],
-    of_one: Prepared,
-    of_all: Callable[[int], Prepared],
-) -> Iterator[dict[str, Any]]:
-    """The rows of invoices' lines or taxes, in order."""
-    if len(ids) == 1:
-        yield from tx.rows(of_one, space=space, of=ids[0])
-        return
-    for start in range(0, len(ids), LIST_MAX):
-        some = ids[start : start + LIST_MAX]
-        yield from tx.rows(of_all(list_size(len(some))), space=space, **listed("id", some))
 
 
 def _tax_from_row(row: Mapping[Any, Any], currency: str) -> Tax:

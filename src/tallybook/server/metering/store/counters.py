@@ -2,18 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tuple_
+from sqlalchemy import ColumnElement, bindparam, delete, func, literal, select, text, tuple_
 
 from tallybook.server.kernel.clock import to_micros
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.metering.models import PERIOD_WINDOW, CounterKey, Tally
 from tallybook.server.metering.tables.counters import counter_members, counters
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 _CHUNK: Final = 200
 _KEY: Final = ("space_id", "subscription_id", "meter_id", "window", "start")
@@ -35,13 +34,13 @@ _ONE: Final = Prepared(
 )
 
 
-@cache
-def _periods_of(size: int) -> Prepared:
-    t = counters.c
-    mine = (t.space_id == SPACE, one_of(t.subscription_id, "sub", size), t.window == PERIOD_WINDOW)
-    return Prepared(lambda _: select(counters).where(*mine))
-
-
+_PERIODS: Final = Prepared(
+    lambda _: select(counters).where(
+        counters.c.space_id == SPACE,
+        one_of(counters.c.subscription_id, "subs"),
+        counters.c.window == literal(PERIOD_WINDOW),
+    )
+)
 _LOCK: Final = text("""
     SELECT counters.*
     FROM unnest(
@@ -110,8 +109,7 @@ def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey,
 def keep_periods(tx: Tx, space: SpaceId, subscription_ids: Sequence[str]) -> None:
     """Read the counters of periods for gathered work: all that there are of subscriptions."""
     found: dict[str, dict[CounterKey, Tally]] = {one: {} for one in subscription_ids}
-    statement, asked = _periods_of(list_size(len(found))), listed("sub", list(found))
-    for row in tx.rows(statement, space=space, **asked):
+    for row in tx.rows(_PERIODS, space=space, subs=list(found)):
         found[row["subscription_id"]][_key(row)] = _tally(row)
     for sub_id, of_it in found.items():
         tx.keep(_kept(space, sub_id), of_it)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ from tallybook.server.metering.rules.packed import pack, pack_owner, unpack
 from tallybook.server.metering.tables.events import events
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 _CHUNK: Final = 400
 _SCAN: Final = 5_000
@@ -43,6 +42,18 @@ _REWRITTEN: Final = (
     "owner", "status", "over_limit", "meter", "subscription", "period", "agent", "value",
     "member", "customer_external_id", "meter_ref", "agent_ref", "reason",
 )  # fmt: skip
+_USED: Final = Prepared(
+    lambda _: (
+        select(events.c.owner)
+        .where(
+            events.c.space_id == SPACE,
+            one_of(events.c.owner, "owners"),
+            events.c.at >= bindparam("since"),
+            events.c.status == EventStatus.ACCEPTED.value,
+        )
+        .distinct()
+    )
+)
 _SHARE: Final = "SELECT pg_advisory_xact_lock_shared(name) FROM unnest(%s::bigint[]) AS name"
 _HOLD: Final = "SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name"
 
@@ -77,17 +88,8 @@ def are_used_since(
 ) -> set[str]:
     """Return which customers have counted usage from a time on."""
     owners = {pack_owner(Owner(one, None)): one for one in customer_ids}
-    statement, asked = _used(list_size(len(owners))), listed("owner", list(owners))
-    rows = tx.rows(statement, space=space, since=to_micros(since), **asked)
+    rows = tx.rows(_USED, space=space, since=to_micros(since), owners=list(owners))
     return {owners[bytes(row["owner"])] for row in rows}
-
-
-@cache
-def _used(size: int) -> Prepared:
-    t = events.c
-    recent = (t.at >= bindparam("since"), t.status == EventStatus.ACCEPTED.value)
-    mine = (t.space_id == SPACE, one_of(t.owner, "owner", size), *recent)
-    return Prepared(lambda _: select(t.owner).where(*mine).distinct())
 
 
 def remove(tx: Tx, space: SpaceId, positions: Sequence[int]) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, bindparam, delete, func, literal, select, update
@@ -22,7 +21,7 @@ from tallybook.server.payments.models import (
 from tallybook.server.payments.tables import payments, refunds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 
 _FAILED = RefundStatus.FAILED.value
 _SORTS = {"created_at": payments.c.created_at, "updated_at": payments.c.updated_at}
@@ -35,13 +34,13 @@ _LIST_OPEN: Final = Prepared(
         .order_by(payments.c.created_at, payments.c.id)
     )
 )
-
-
-@cache
-def _paid(size: int) -> Prepared:
-    t = payments.c
-    mine = (t.space_id == SPACE, one_of(t.invoice_id, "invoice", size))
-    return Prepared(lambda _: select(t.invoice_id).where(*mine).distinct())
+_PAID: Final = Prepared(
+    lambda _: (
+        select(payments.c.invoice_id)
+        .where(payments.c.space_id == SPACE, one_of(payments.c.invoice_id, "invoices"))
+        .distinct()
+    )
+)
 
 
 def add(tx: Tx, space: SpaceId, payment: Payment) -> bool:
@@ -124,8 +123,7 @@ def list_open(tx: Tx, space: SpaceId, invoice_id: str) -> list[Payment]:
 
 def keep_unpaid(tx: Tx, space: SpaceId, invoice_ids: Sequence[str]) -> None:
     """Note for gathered work which invoices have no payment at all."""
-    asked = listed("invoice", invoice_ids)
-    rows = tx.rows(_paid(list_size(len(invoice_ids))), space=space, **asked)
+    rows = tx.rows(_PAID, space=space, invoices=invoice_ids)
     for invoice_id in set(invoice_ids) - {row["invoice_id"] for row in rows}:
         tx.keep(_kept_unpaid(space, invoice_id), True)
 

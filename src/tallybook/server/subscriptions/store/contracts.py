@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Text, and_, bindparam, cast, delete, insert, or_, select, update
@@ -16,7 +16,7 @@ from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
 from tallybook.server.subscriptions.tables import contract_versions, contracts, subscriptions
 
@@ -43,15 +43,11 @@ _SET_EFFECTIVE: Final = Prepared(
         .values(effective_at=bindparam("effective_at"))
     )
 )
-
-
-@cache
-def _versions_of(size: int) -> Prepared:
-    mine = (_v.space_id == SPACE, one_of(_v.contract_id, "contract", size))
-    columns = [
-        cast(column, Text).label(column.name) if column.name in _TERMS else column for column in _v
-    ]
-    return Prepared(lambda _: select(*columns).where(*mine))
+_VERSIONS_OF: Final = Prepared(
+    lambda _: select(
+        *(cast(one, Text).label(one.name) if one.name in _TERMS else one for one in _v)
+    ).where(_v.space_id == SPACE, one_of(_v.contract_id, "contracts"))
+)
 
 
 def add(tx: Tx, space: SpaceId, contract: Contract) -> None:
@@ -141,8 +137,7 @@ def find_version(tx: Tx, space: SpaceId, contract_id: str, version: int) -> Cont
 
 def keep_versions(tx: Tx, space: SpaceId, contract_ids: Sequence[str]) -> None:
     """Read all versions of contracts for gathered work."""
-    asked = listed("contract", contract_ids)
-    for row in tx.rows(_versions_of(list_size(len(contract_ids))), space=space, **asked):
+    for row in tx.rows(_VERSIONS_OF, space=space, contracts=contract_ids):
         terms, plan_terms = row["terms"], row["plan_terms"]
         version = _version(
             row,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, text, update
@@ -13,7 +12,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.periods import BillingPeriod
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 from tallybook.server.subscriptions.models import (
     LIVE,
     ChangeReason,
@@ -46,12 +45,14 @@ _SAVE: Final = Prepared(
         _t.version == bindparam("expected_version"),
     )
 )
-
-
-@cache
-def _hold_all(size: int) -> Prepared:
-    mine = select(subscriptions).where(_t.space_id == SPACE, one_of(_t.id, "id", size))
-    return Prepared(lambda _: mine.order_by(_t.id).with_for_update())
+_HOLD_ALL: Final = Prepared(
+    lambda _: (
+        select(subscriptions)
+        .where(_t.space_id == SPACE, one_of(_t.id, "ids"))
+        .order_by(_t.id)
+        .with_for_update()
+    )
+)
 
 
 def lock_customer(tx: Tx, space: SpaceId, customer_id: str) -> None:
@@ -88,8 +89,7 @@ def find(tx: Tx, space: SpaceId, sub_id: str, *, lock: bool = False) -> Subscrip
 
 def keep(tx: Tx, space: SpaceId, ids: Sequence[str]) -> list[Subscription]:
     """Read subscriptions for gathered work, and hold them until the commit, by their ids."""
-    statement, asked = _hold_all(list_size(len(ids))), listed("id", sorted(ids))
-    found = [from_row(row) for row in tx.rows(statement, space=space, **asked)]
+    found = [from_row(row) for row in tx.rows(_HOLD_ALL, space=space, ids=ids)]
     for sub in found:
         tx.keep(_held(space, sub.id), sub)
     return found

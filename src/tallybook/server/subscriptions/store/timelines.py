@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, exists, select
@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, exists, select
 from tallybook.server.catalog.models import Terms, terms_from_json
 from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.storage import Tx
-from tallybook.server.storage.prepared import LIST_MAX, SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 from tallybook.server.subscriptions.models import (
     Period,
     Status,
@@ -30,7 +30,7 @@ from . import contracts as contract_store
 from . import periods as period_store
 from . import subscriptions as subscription_store
 
-_CUSTOMERS_MAX: Final = LIST_MAX  # asked for at once
+_CUSTOMERS_MAX: Final = 1_000  # asked for at once
 _PERIODS_MAX: Final = 1_000_000  # all there are
 _FACTS: Final = tuple(field.name for field in fields(Timeline) if field.name != "periods")
 
@@ -53,10 +53,9 @@ def load(
 
 def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
     """Read for gathered work what timelines are made of; what it changes is held already."""
-    asked = {"space": space, **listed("customer", customer_ids)}
-    of_them = _statements(list_size(len(customer_ids)), has_since=False)
+    asked = {"space": space, "customers": customer_ids}
     begun: dict[str, list[Subscription]] = {customer_id: [] for customer_id in customer_ids}
-    for row in tx.rows(_begun(list_size(len(customer_ids))), **asked):
+    for row in tx.rows(_BEGUN, **asked):
         sub = subscription_store.find(tx, space, row["id"])  # most of them are held
         assert sub is not None
         begun[sub.customer_id].append(sub)
@@ -65,7 +64,7 @@ def keep(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
         return
     contract_store.keep_versions(tx, space, [sub.contract_id for sub in subs])
     periods: dict[str, list[Period]] = {sub.id: [] for sub in subs}
-    for row in tx.rows(of_them.periods, **asked):
+    for row in tx.rows(_statements(has_since=False).periods, **asked):
         periods[row["subscription_id"]].append(period_store.from_row(row))
     period_store.keep_all(tx, space, periods)
     for customer_id, of_customer in begun.items():
@@ -98,8 +97,8 @@ def _key(space: SpaceId, customer_id: str) -> tuple[str, SpaceId, str]:
 def _load(
     tx: Tx, space: SpaceId, customer_ids: Sequence[str], *, since: datetime | None
 ) -> Iterator[Timeline]:
-    of_them = _statements(list_size(len(customer_ids)), has_since=since is not None)
-    asked: dict[str, Any] = {"space": space, **listed("customer", customer_ids)}
+    of_them = _statements(has_since=since is not None)
+    asked: dict[str, Any] = {"space": space, "customers": customer_ids}
     lasting = asked if since is None else {**asked, "since": since}
     periods: defaultdict[str, list[Period]] = defaultdict(list)
     for row in tx.rows(of_them.periods, **lasting):
@@ -140,6 +139,19 @@ def _timeline(
     )
 
 
+_BEGUN: Final = Prepared(
+    lambda _: (
+        select(subscriptions.c.id)
+        .where(
+            subscriptions.c.space_id == SPACE,
+            one_of(subscriptions.c.customer_id, "customers"),
+            subscriptions.c.started_at.is_not(None),
+        )
+        .order_by(subscriptions.c.started_at, subscriptions.c.id)
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Statements:
     """The three queries: what was begun, its periods, and the terms that these run on."""
@@ -149,11 +161,11 @@ class _Statements:
     terms: Prepared
 
 
-@lru_cache(maxsize=64)
-def _statements(count: int, *, has_since: bool) -> _Statements:
-    """The queries of as many customers; `since` leaves out periods that ended before."""
+@cache
+def _statements(*, has_since: bool) -> _Statements:
+    """The queries of some customers; `since` leaves out periods that ended before."""
     s, p, v = subscriptions.c, subscription_periods.c, contract_versions.c
-    named = one_of(s.customer_id, "customer", count)
+    named = one_of(s.customer_id, "customers")
     begun = (s.space_id == SPACE, named, s.started_at.is_not(None))
     recent = (p.end > bindparam("since"),) if has_since else ()
     began = select(subscriptions).where(*begun).order_by(s.started_at, s.id)
@@ -177,14 +189,6 @@ def _statements(count: int, *, has_since: bool) -> _Statements:
     return _Statements(
         Prepared(lambda _: began), Prepared(lambda _: lasting), Prepared(lambda _: signed)
     )
-
-
-@cache
-def _begun(size: int) -> Prepared:
-    s = subscriptions.c
-    mine = (s.space_id == SPACE, one_of(s.customer_id, "customer", size))
-    begun = select(s.id).where(*mine, s.started_at.is_not(None))
-    return Prepared(lambda _: begun.order_by(s.started_at, s.id))
 
 
 def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:

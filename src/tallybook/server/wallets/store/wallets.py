@@ -11,7 +11,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.ledger.rules.postings import AMOUNT_MAX
 from tallybook.server.storage import Tx
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
-from tallybook.server.storage.prepared import SPACE, Prepared, list_size, listed, one_of
+from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 from tallybook.server.wallets.models import Wallet
 from tallybook.server.wallets.tables import grants, transactions, wallets
 
@@ -46,6 +46,13 @@ _FIND_DEFAULT: Final = Prepared(
         _t.is_default,
     )
 )
+_OWNERS: Final = Prepared(
+    lambda _: (
+        select(_t.customer_id)
+        .where(_t.space_id == SPACE, one_of(_t.customer_id, "customers"))
+        .distinct()
+    )
+)
 
 
 @cache
@@ -65,12 +72,6 @@ def _hold(count: int) -> Prepared:
     mine = _t.id.in_([bindparam(f"wallet_{number}") for number in range(count)])
     query = select(wallets).where(_t.space_id == SPACE, mine)
     return Prepared(lambda _: query.order_by(_t.id).with_for_update())  # SQLite has one writer
-
-
-@cache
-def _owners(size: int) -> Prepared:
-    mine = (_t.space_id == SPACE, one_of(_t.customer_id, "customer", size))
-    return Prepared(lambda _: select(_t.customer_id).where(*mine).distinct())
 
 
 def add(tx: Tx, space: SpaceId, wallet: Wallet) -> bool:
@@ -156,8 +157,7 @@ def list_of(tx: Tx, space: SpaceId, customer_id: str, currency: str | None) -> l
 
 def keep_empty(tx: Tx, space: SpaceId, customer_ids: Sequence[str]) -> None:
     """Note for gathered work which customers have no wallet at all."""
-    asked = listed("customer", customer_ids)
-    rows = tx.rows(_owners(list_size(len(customer_ids))), space=space, **asked)
+    rows = tx.rows(_OWNERS, space=space, customers=customer_ids)
     for customer_id in set(customer_ids) - {row["customer_id"] for row in rows}:
         tx.keep(_kept_empty(space, customer_id), True)
 
