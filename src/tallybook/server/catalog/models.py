@@ -339,7 +339,10 @@ class Terms:
     base_price_source: TermsSource = TermsSource.PLAN
 
     def find_meter(self, meter_id: str) -> MeterTerms | None:
-        return next((meter for meter in self.meters if meter.meter_id == meter_id), None)
+        for meter in self.meters:
+            if meter.meter_id == meter_id:
+                return meter
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the terms for storage: decimals are strings."""

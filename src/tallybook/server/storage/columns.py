@@ -35,6 +35,14 @@ def to_json(value: Any) -> str:
         return json.dumps(value)
 
 
+def from_json(text: str | bytes) -> Any:
+    """Read a document of the database."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # what only `json` takes, such as a number that is too large
+        return json.loads(text)
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware UTC instant, stored as integer microseconds since 1970 (docs/adr/0001)."""
 

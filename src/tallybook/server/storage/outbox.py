@@ -27,6 +27,13 @@ _LAST: Final = Prepared(
     )
 )
 _ADD: Final = Prepared(lambda insert: insert(outbox))
+_NUMBER: Final = Prepared(
+    lambda _: (
+        update(outbox)
+        .where(_t.space_id == SPACE, _t.position == bindparam("at"))
+        .values(feed_position=bindparam("number"), published_at=bindparam("now"))
+    )
+)
 _LAST_OF: Final = Prepared(
     lambda _: (
         select(_t.object_id, func.max(_t.sequence).label("sequence"))
@@ -34,6 +41,15 @@ _LAST_OF: Final = Prepared(
         .group_by(_t.object_id)
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message that has its place in the feed now; what it says is read when it is sent."""
+
+    space: SpaceId
+    id: str
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +115,7 @@ def has_unpublished(tx: Tx) -> bool:
     return tx.execute(query).first() is not None
 
 
-def publish(tx: Tx, *, now: datetime, limit: int) -> list[Message]:
+def publish(tx: Tx, *, now: datetime, limit: int) -> list[Published]:
     """Give the next feed positions to what was committed and has none; `now` is the real time."""
     feed, t = outbox_feed.c, outbox.c
     first = {"name": _FEED, "last_position": 0}
@@ -108,16 +124,18 @@ def publish(tx: Tx, *, now: datetime, limit: int) -> list[Message]:
     # the one before it has committed.
     hold = update(outbox_feed).where(feed.name == _FEED).values(last_position=feed.last_position)
     last = tx.execute(hold.returning(feed.last_position)).scalar_one()
-    query = select(outbox).where(t.feed_position.is_(None)).order_by(t.position).limit(limit)
-    messages = []
-    for row in tx.execute(query).mappings().all():
-        last += 1
-        numbers = {"feed_position": last, "published_at": now}
-        tx.execute(update(outbox).where(t.position == row["position"]).values(numbers))
-        messages.append(_message({**row, **numbers}))
-    if messages:
+    columns = (t.position, t.space_id, t.id, t.event)
+    query = select(*columns).where(t.feed_position.is_(None)).order_by(t.position).limit(limit)
+    rows = tx.execute(query).mappings().all()
+    if rows:
+        numbers = [
+            {"at": row["position"], "space": row["space_id"], "number": number, "now": now}
+            for number, row in enumerate(rows, last + 1)
+        ]
+        tx.run_all(_NUMBER, numbers)
+        last += len(rows)
         tx.execute(update(outbox_feed).where(feed.name == _FEED).values(last_position=last))
-    return messages
+    return [Published(SpaceId(row["space_id"]), row["id"], row["event"]) for row in rows]
 
 
 def find(tx: Tx, space: SpaceId, message_id: str) -> Message | None:

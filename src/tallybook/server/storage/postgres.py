@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from . import generations
-from .columns import to_json
+from .columns import from_json, to_json
 from .errors import DatabaseUnavailable
 from .memory import Memory
 from .tx import Tx
@@ -37,6 +37,7 @@ class PostgresDatabase:
                 break
         self.engine = create_engine(
             url,
+            json_deserializer=from_json,
             json_serializer=to_json,
             pool_size=POOL_SIZE,
             max_overflow=8,

@@ -101,7 +101,7 @@ class Compiled:
             self._ordered = [(name, plan[name]) for name in self._names]
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, column.type) for column in columns]
-        self._readers: list[tuple[str, Process | None]] | None = None
+        self._readers: list[tuple[int, Process]] | None = None  # by place
 
     def _copy(self, statement: Any) -> str | None:
         """Return the COPY that does what an INSERT of new rows does, on PostgreSQL."""
@@ -134,18 +134,21 @@ class Compiled:
     def rows(self, cursor: Any) -> list[dict[str, Any]]:
         """Return what the cursor found, by column."""
         if self._readers is None:
-            self._readers = [
-                (name, type_.dialect_impl(self._dialect).result_processor(self._dialect, told[1]))
-                for (name, type_), told in zip(self._columns, cursor.description, strict=True)
+            told = [column[1] for column in cursor.description]
+            types = [type_.dialect_impl(self._dialect) for _, type_ in self._columns]
+            reads = [
+                type_.result_processor(self._dialect, code)
+                for type_, code in zip(types, told, strict=True)
             ]
-        readers = self._readers
-        return [
-            {
-                name: value if read is None else read(value)
-                for (name, read), value in zip(readers, row, strict=True)
-            }
-            for row in cursor.fetchall()
-        ]
+            self._readers = [(place, read) for place, read in enumerate(reads) if read is not None]
+        names, readers, found = [name for name, _ in self._columns], self._readers, []
+        for row in cursor.fetchall():
+            values = list(row)
+            for place, read in readers:
+                if values[place] is not None:
+                    values[place] = read(values[place])
+            found.append(dict(zip(names, values, strict=True)))
+        return found
 
 
 def _processed(plan: Sequence[tuple[str, Process | None]], values: Values) -> list[Any]:

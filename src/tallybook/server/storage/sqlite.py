@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from tallybook.server.kernel.money import EXACT
 
-from .columns import to_json
+from .columns import from_json, to_json
 from .errors import DatabaseUnavailable, UnsafeSqlite
 from .memory import Memory
 from .tx import Tx
@@ -63,6 +63,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         module=module,
+        json_deserializer=from_json,
         json_serializer=to_json,
         poolclass=NullPool if writer else QueuePool,
         connect_args={"check_same_thread": False, "cached_statements": 512, "timeout": 5.0},

@@ -6,7 +6,7 @@ from typing import Final
 
 from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx, outbox
-from tallybook.server.storage.outbox import Message
+from tallybook.server.storage.outbox import Message, Published
 from tallybook.server.storage.pages import PageRequest, Rows
 
 from . import store
@@ -65,7 +65,9 @@ def page_after(tx: Tx, space: SpaceId, page: PageRequest, *, after: str | None) 
     return Rows([{"message": message} for message in shown], last, None)
 
 
-def deliver(tx: Tx, space: SpaceId, endpoint: Endpoint, message: Message, *, at: datetime) -> bool:
+def deliver(
+    tx: Tx, space: SpaceId, endpoint: Endpoint, message: Message | Published, *, at: datetime
+) -> bool:
     """Make the delivery of a message; tell whether there was none before."""
     made = new_delivery(endpoint, message_id=message.id, event=message.event, at=at)
     return store.add_delivery(tx, space, made)

@@ -448,10 +448,8 @@ def _line_to_row(line: Line) -> dict[str, Any]:
 
 
 def _line_from_row(row: Mapping[Any, Any], currency: str) -> Line:
-    known = {
-        **{name: row[name] for name in _LINE_FIELDS},
-        **{name: _money(row[column], currency) for name, column in _LINE_MONEY.items()},
-        "kind": LineKind(row["kind"]),
-        "late": bool(row["late"]),
-    }
+    known = {**row, "kind": LineKind(row["kind"]), "late": bool(row["late"])}
+    for name, column in _LINE_MONEY.items():
+        known[name] = _money(known.pop(column), currency)
+    del known["space_id"], known["invoice_id"]
     return Line(**known)

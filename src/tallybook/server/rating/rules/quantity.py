@@ -15,11 +15,11 @@ meet a decimal that does not fit.
 
 def check_quantity(quantity: Decimal) -> None:
     """Raise InvalidQuantity unless it is finite, not negative and within `DIGITS_MAX`."""
-    exponent = quantity.as_tuple().exponent
+    sign, digits, exponent = quantity.as_tuple()
     if (
         not isinstance(exponent, int)
-        or quantity < 0
-        or quantity.adjusted() >= DIGITS_MAX
+        or (sign and quantity)
+        or len(digits) + exponent > DIGITS_MAX
         or exponent < -DIGITS_MAX
     ):
         raise InvalidQuantity(quantity=str(quantity))

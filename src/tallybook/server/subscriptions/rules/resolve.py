@@ -40,13 +40,27 @@ def find_paying(
     and adds its included units to the parent's. A subscription that is named is the only choice.
     Holds: usage counts for one subscription at most.
     """
+    return paying_of(running_at(timelines, at), meter_id=meter_id, subscription_id=subscription_id)
+
+
+Running = Sequence[tuple[Timeline, TimelinePeriod]]
+
+
+def running_at(timelines: Sequence[Timeline], at: datetime) -> Running:
+    """Return what runs at a time, the earliest started first."""
+    found = [(line, period) for line in timelines if (period := line.find_period(at)) is not None]
+    return sorted(found, key=lambda one: (one[0].started_at, one[0].id))
+
+
+def paying_of(
+    at_once: Running, *, meter_id: str, subscription_id: str | None = None
+) -> Paying | None:
+    """Return which of some that run at once usage of a meter counts for, as `find_paying` does."""
     running = [
         (timeline, period, meter)
-        for timeline in timelines
-        if (period := timeline.find_period(at)) is not None
-        and (meter := period.terms.find_meter(meter_id)) is not None
+        for timeline, period in at_once
+        if (meter := period.terms.find_meter(meter_id)) is not None
     ]
-    running.sort(key=lambda found: (found[0].started_at, found[0].id))
     plans = {period.terms.plan_id for _, period, _ in running}
     for timeline, period, meter in running:
         is_addition = period.terms.parent_plan_id in plans

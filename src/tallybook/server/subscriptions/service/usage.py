@@ -27,7 +27,7 @@ from tallybook.server.subscriptions.models import (
     Timeline,
 )
 from tallybook.server.subscriptions.rules.proration import prorate_units
-from tallybook.server.subscriptions.rules.resolve import find_paying
+from tallybook.server.subscriptions.rules.resolve import paying_of, running_at
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -48,10 +48,11 @@ def read_usage(
     found = counters.read(tx, space.id, list(keys.values()))
     tallies = {meter_id: found.get(key, Tally()) for meter_id, key in keys.items()}
     restarts = _restarts(timelines, sub, period)
+    running = running_at(timelines, period.end - _INSTANT)
     metered = []
     for meter in terms.meters:
         tally = tallies[meter.meter_id]
-        paying = find_paying(timelines, meter_id=meter.meter_id, at=period.end - _INSTANT)
+        paying = paying_of(running, meter_id=meter.meter_id)
         is_addition = paying is not None and paying.timeline.id != sub.id
         if is_addition and not tally.version:
             continue  # its units are used through the subscription that it adds to

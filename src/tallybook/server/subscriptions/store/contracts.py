@@ -1,6 +1,5 @@
 """Contracts and their versions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
@@ -15,6 +14,7 @@ from tallybook.server.kernel.ids import SpaceId
 from tallybook.server.kernel.money import plain
 from tallybook.server.rating.rules.tiers import TierBounds
 from tallybook.server.storage import Tx
+from tallybook.server.storage.columns import from_json
 from tallybook.server.storage.pages import PageRequest, Rows, fetch
 from tallybook.server.storage.prepared import SPACE, Prepared, one_of
 from tallybook.server.subscriptions.models import Contract, ContractVersion, VersionReason
@@ -150,7 +150,7 @@ def keep_versions(tx: Tx, space: SpaceId, contract_ids: Sequence[str]) -> None:
 @lru_cache(maxsize=256)
 def _terms_from_text(stored: str) -> Terms:
     """Read terms; most contracts have those of a plan, to the letter."""
-    return terms_from_json(json.loads(stored))
+    return terms_from_json(from_json(stored))
 
 
 def _kept(space: SpaceId, contract_id: str, version: int) -> tuple[str, SpaceId, str, int]:
