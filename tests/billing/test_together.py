@@ -73,6 +73,19 @@ def test_a_poisoned_one_leaves_the_others_of_its_group_billed_and_is_tried_again
     assert len({one[2] for one in made_invoices(db)}) == 24
 
 
+def test_what_failed_before_breaks_no_group_again(
+    db: Database, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subs = make(db, home.live, 4, months=2)
+    set_terms(db, subs[0], {})
+    run_claimed(db, of_periods(claim(db)), retry=RETRY)  # the others are due again, afresh
+    sizes = grouped(monkeypatch)
+    items = of_periods(claim(db))
+    assert sorted(item.attempts for item in items) == [1, 1, 1, 2]
+    assert run_claimed(db, items, retry=RETRY) == 3
+    assert sizes == [3]
+
+
 def test_a_crash_at_the_commit_of_a_group_leaves_nothing_and_a_rerun_bills_each_once(
     db: Database, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

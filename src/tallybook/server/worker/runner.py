@@ -123,7 +123,9 @@ def _groups(items: Sequence[Due]) -> Iterator[list[Due]]:
 
 
 def _is_like(first: Due, item: Due) -> bool:
-    return item.kind in TOGETHER and (item.space, item.kind) == (first.space, first.kind)
+    """Tell whether two may share a transaction: what failed before breaks no fresh group."""
+    same = ("space", "kind", "attempts")
+    return item.kind in TOGETHER and all(getattr(item, n) == getattr(first, n) for n in same)
 
 
 def _forget(tx: Tx) -> None:
