@@ -41,6 +41,20 @@ _PERIODS: Final = Prepared(
         counters.c.window == literal(PERIOD_WINDOW),
     )
 )
+_WINDOWS: Final = Prepared(
+    lambda _: (
+        select(counters)
+        .where(
+            counters.c.space_id == SPACE,
+            counters.c.subscription_id == bindparam("sub"),
+            counters.c.meter_id == bindparam("meter"),
+            counters.c.window == bindparam("kind"),
+            counters.c.start >= bindparam("since"),
+            counters.c.start < bindparam("until"),
+        )
+        .order_by(counters.c.start)
+    )
+)
 _LOCK: Final = text("""
     SELECT counters.*
     FROM unnest(
@@ -143,20 +157,9 @@ def list_windows(
     end: datetime,
 ) -> list[tuple[datetime, Tally]]:
     """Return the counters of one kind of window that start in [start, end), in order."""
-    t = counters.c
-    query = (
-        select(counters)
-        .where(
-            t.space_id == space,
-            t.subscription_id == subscription_id,
-            t.meter_id == meter_id,
-            t.window == window,
-            t.start >= start,
-            t.start < end,
-        )
-        .order_by(t.start)
-    )
-    return [(row["start"], _tally(row)) for row in tx.execute(query).mappings()]
+    asked = {"sub": subscription_id, "meter": meter_id, "kind": window}
+    rows = tx.rows(_WINDOWS, space=space, **asked, since=start, until=end)
+    return [(row["start"], _tally(row)) for row in rows]
 
 
 def scan(tx: Tx, space: SpaceId) -> Iterable[tuple[CounterKey, Tally]]:
