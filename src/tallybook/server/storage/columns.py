@@ -52,10 +52,10 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
         return None if value is None else to_micros(value)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:  # noqa: ARG002
+    def bind_processor(self, _dialect: Dialect) -> Callable[[Any], Any]:
         return _to_micros  # at once, where the base class would call us through two of its own
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], Any]:
         return _from_micros
 
 
@@ -86,7 +86,7 @@ class Exact(TypeDecorator[Decimal]):
             return value
         return plain(value)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any]:
         return _from_numeric if dialect.name == "postgresql" else _from_text
 
 
