@@ -96,12 +96,7 @@ class StandIn:
             case ("POST", "refunds"):
                 return self._refund(form)
             case ("GET", "refunds"):
-                mine = [
-                    one
-                    for one in self.refunds.values()
-                    if one["payment_intent"] == form["payment_intent"]
-                ]
-                return 200, {"object": "list", "data": mine, "has_more": False, "url": path}
+                return 200, self._list_refunds(path, form)
             case ("GET", "refunds", found):
                 return 200, self.refunds[found]
         return _error(404, "invalid_request_error", f"no {method} {path}")
@@ -160,6 +155,16 @@ class StandIn:
         }
         self.refunds[refund["id"]] = refund
         return 200, refund
+
+    def _list_refunds(self, path: str, form: dict[str, str]) -> dict[str, Any]:
+        """One page, the newest first."""
+        charge, after = form["payment_intent"], form.get("starting_after")
+        mine = [one for one in self.refunds.values() if one["payment_intent"] == charge][::-1]
+        if after is not None:
+            mine = mine[[one["id"] for one in mine].index(after) + 1 :]
+        page = mine[: int(form.get("limit", "10"))]
+        has_more = len(page) < len(mine)
+        return {"object": "list", "data": page, "has_more": has_more, "url": path}
 
     def event(self, kind: str, thing: dict[str, Any], *, id: str | None = None) -> bytes:
         """Return the body of a webhook about a thing as it is now."""

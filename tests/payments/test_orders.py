@@ -29,6 +29,10 @@ from tallybook.server.payments.rules.stripe_amounts import PLACES, to_stripe
         ("5", "ISK", 500),
         ("5", "UGX", 500),
         ("7", "MGA", 7),
+        ("7", "XOF", 7),
+        ("10.45", "HUF", 1045),  # whole in payouts alone
+        ("10.45", "TWD", 1045),
+        ("1.230", "TND", 1230),
         ("1.230", "KWD", 1230),
         ("123456789012.34", "EUR", 12345678901234),
     ],

@@ -1,5 +1,6 @@
 """Charges at Stripe, by its own library against a stand-in; on both databases."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from tallybook.server.identity.models import Mode
 from tallybook.server.kernel import clock
+from tallybook.server.payments import orders
 from tallybook.server.payments.models import StripeKeys
 from tallybook.server.payments.stripe import Stripe
 from tallybook.server.storage import Database
@@ -205,6 +207,45 @@ def test_a_charger_that_dies_after_the_call_charges_nothing_twice(
     assert there.charged == [(2000, "usd")]
 
 
+def test_a_lease_is_renewed_while_stripe_is_asked(
+    books: Books, db: Database, there: StandIn, gateway: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "LEASE", timedelta(seconds=0.5))
+    monkeypatch.setattr(orders, "RENEW_EVERY", timedelta(seconds=0.1))
+    begin(books)
+    asked = there.hold("confirm")
+    others = Charger(db, {Mode.TEST: gateway})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(Charger(db, {Mode.TEST: gateway}).step)
+        assert asked.wait(10)
+        time.sleep(1.2)
+        assert others.step() is False, "it is still being asked"
+        there.let_go()
+        assert first.result() is True
+    assert payment_of(books)["status"] == "completed"
+    assert there.charged == [(2000, "usd")]
+
+
+def test_who_dies_leaves_its_order_within_seconds(
+    books: Books, there: StandIn, work: Callable[..., bool], gateway: Stripe
+) -> None:
+    begin(books)
+
+    class Dying:
+        provider = gateway.provider
+        prepare = gateway.prepare
+
+        def charge(self, order: Any) -> Any:
+            gateway.charge(order)
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        work(gateways={Mode.TEST: Dying()})
+    assert work(timedelta(seconds=21)) is True
+    assert payment_of(books)["status"] == "completed"
+    assert there.charged == [(2000, "usd")]
+
+
 def test_a_lease_that_was_taken_over_writes_nothing(
     books: Books, db: Database, there: StandIn, work: Callable[..., bool], gateway: Stripe
 ) -> None:
@@ -338,6 +379,29 @@ def test_a_wallet_is_recharged_by_the_card(
     work()
     assert there.charged == [(2000, "usd")]
     assert books.get(f"/wallets/{wallet['id']}")["balance"] == "23.00"
+
+
+def test_a_lost_refund_is_found_behind_hundreds_of_others(
+    books: Books, there: StandIn, work: Callable[..., bool]
+) -> None:
+    payment = begin(books)
+    work()
+    books.post(f"/payments/{payment['id']}/refunds", {"amount": "5"})
+    there.faults["refunds"] = ["after"]
+    work()
+    (made,) = there.refunds.values()
+    for number in range(250):  # made at Stripe by hand since then
+        there.refunds[f"re_x{number}"] = {
+            **made,
+            "id": f"re_x{number}",
+            "amount": 1,
+            "metadata": {},
+        }
+    there.is_keyless = True
+    work(LATER)
+    (refund,) = payment_of(books)["refunds"]
+    assert (refund["status"], refund["external_refund_id"]) == ("completed", made["id"])
+    assert len(there.refunds) == 251
 
 
 @pytest.mark.parametrize("fault", ["", "before", "after"])

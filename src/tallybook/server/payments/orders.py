@@ -11,7 +11,8 @@ from .models import FINAL, Order, OrderKind, Outcome, Payment, Refund
 from .rules.orders import pause_after
 from .store import orders as store
 
-LEASE: Final = timedelta(minutes=3)  # longer than all the calls of one attempt are waited for
+LEASE: Final = timedelta(seconds=20)  # whoever asks renews it, so it is short
+RENEW_EVERY: Final = timedelta(seconds=5)
 EVENTS_KEPT: Final = timedelta(days=90)  # a provider repeats for days
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,6 +64,11 @@ def is_due(tx: Tx, space: SpaceId, *, now: datetime) -> bool:
 def claim(tx: Tx, *, now: datetime, limit: int, only: SpaceId | None = None) -> list[Order]:
     """Take what is to be asked; whoever dies with it leaves it to others after the lease."""
     return store.claim(tx, now=now, until=now + LEASE, limit=limit, only=only)
+
+
+def renew(tx: Tx, order: Order, *, now: datetime) -> bool:
+    """Go on keeping others from an order; False if it is somebody else's by now, or has ended."""
+    return store.renew(tx, order.space, order, until=now + LEASE)
 
 
 def take_over(tx: Tx) -> None:

@@ -15,7 +15,7 @@ PROVIDER: Final = "stripe"
 TIMEOUT_S: Final = 30
 TOLERANCE_S: Final = 300
 ORDER: Final = "tallybook_order"  # in the metadata of what we make: our payment's or refund's id
-_REFUNDS_MAX: Final = 100
+_PAGE: Final = 100  # refunds of one charge, the most that Stripe lists at once
 _TOLD: Final = frozenset(
     {
         "payment_intent.succeeded",
@@ -127,8 +127,8 @@ class Stripe:
         refunds = self._client.v1.refunds
         if order.reference is not None:
             return refunds.retrieve(order.reference)
-        made = refunds.list({"payment_intent": charge, "limit": _REFUNDS_MAX})
-        mine = (one for one in made.data if _order_id(one) == order.id)
+        made = refunds.list({"payment_intent": charge, "limit": _PAGE})
+        mine = (one for one in made.auto_paging_iter() if _order_id(one) == order.id)
         return next(mine, None)
 
     def read_notice(self, body: bytes, signature: str | None) -> Notice | None:

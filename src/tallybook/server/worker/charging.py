@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -27,6 +28,7 @@ class Charger:
 
     def __init__(self, db: Database, gateways: Gateways, *, poll_s: float = POLL_S) -> None:
         self._db, self._gateways, self._poll_s = db, gateways, poll_s
+        self._renew_s = orders.RENEW_EVERY.total_seconds()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -60,7 +62,8 @@ class Charger:
             return False
         claimed = self._db.write_now(lambda tx: orders.claim(tx, now=now, limit=1, only=only))
         for order in claimed:
-            outcome = self._ask(order)
+            with self._renewed(order):
+                outcome = self._ask(order)
             if outcome is None:
                 continue
             if outcome.reason is not None:
@@ -72,6 +75,29 @@ class Charger:
         """Tell whether all that is to be asked now in a space was asked, by whomever."""
         now = clock.now()
         return not self._db.read(lambda tx: orders.is_due(tx, space, now=now))
+
+    @contextmanager
+    def _renewed(self, order: Order) -> Iterator[None]:
+        """Renew the lease while a provider is asked: who dies then leaves the order soon."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self._renew_s):
+                try:
+                    kept = self._db.write_now(lambda tx: orders.renew(tx, order, now=clock.now()))
+                except Exception as error:  # noqa: BLE001 - then others may ask, too: it is safe
+                    log.warning("the lease of %s was not renewed: %s", order.id, error)
+                    continue
+                if not kept:
+                    return
+
+        thread = threading.Thread(target=renew, name="tallybook-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def _settle(self, order: Order, outcome: Outcome) -> None:
         self._db.write_now(lambda tx: charge.settle(tx, order, outcome, now=clock.now()))

@@ -74,6 +74,10 @@ def _waiting(query: Any, now: datetime, only: SpaceId | None) -> Any:
     return query if only is None else query.where(t.space_id == only)
 
 
+def renew(tx: Tx, space: SpaceId, order: Order, *, until: datetime) -> bool:
+    return bool(tx.execute(_mine(space, order).values(lease_until=until)).rowcount)
+
+
 def take_over(tx: Tx) -> None:
     """Free what a process that was killed had begun; only where there is one at a time."""
     t = provider_orders.c
