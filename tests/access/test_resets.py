@@ -131,3 +131,35 @@ def test_new_terms_for_life_reset_what_was_reached(books: Books) -> None:
     books.advance("2026-03-01T00:00:00Z")
     assert told(books)[1:] == [("reset", "2026-02-01T00:00:00Z")]
     assert data_of_last_reset(books)["limit"] == "50"
+
+
+def test_an_addon_that_ends_below_what_is_used_closes_the_limit(books: Books) -> None:
+    opened(books, included="10", overage="deny")
+    books.plan("extra", category="addon", parent_plan="pro")
+    books.price("extra", "calls", **{**QUOTA, "included_units": "5"})
+    addon = books.subscribe(plan="extra")
+    books.use("calls", "12", "2026-01-01T00:00:00Z")
+    assert told(books) == []
+    books.post(f"/subscriptions/{addon['id']}/cancel", {"when": "immediate"})
+    reached = ("reached", "2026-01-01T00:00:00Z")
+    assert told(books) == [reached]
+    feed = books.get("/webhook-events", limit=100)["data"]
+    data = next(row["data"] for row in feed if row["event"] == "usage.limit_reached")
+    assert (data["used"], data["limit"], data["remaining"]) == ("12", "10", "0")
+    books.advance("2026-02-01T00:00:00Z")
+    assert told(books) == [reached, ("reset", "2026-02-01T00:00:00Z")]
+
+
+def test_an_addon_that_ends_above_what_is_used_tells_nothing(books: Books) -> None:
+    opened(books, included="10", overage="deny")
+    books.plan("extra", category="addon", parent_plan="pro")
+    books.price("extra", "calls", **{**QUOTA, "included_units": "5"})
+    addon = books.subscribe(plan="extra")
+    books.use("calls", "9", "2026-01-01T00:00:00Z")
+    books.post(f"/subscriptions/{addon['id']}/cancel", {"when": "immediate"})
+    assert told(books) == []
+
+
+def test_a_plan_that_includes_nothing_tells_nothing_at_its_begin(books: Books) -> None:
+    opened(books, included="0", overage="deny")
+    assert told(books) == []

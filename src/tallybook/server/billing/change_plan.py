@@ -95,7 +95,7 @@ def change_plan(
     sub = changed.subscription
     schedule_next(tx, space.id, sub)
     place_usage(tx, space, sub, changed.opened, since=changed.opened.start, now=at)
-    access.end_windows(tx, space, sub.customer_id, at)
+    access.tell_limits(tx, space, sub.customer_id, at)
     _charge(tx, space, sub, cost, at=at)
     return PlanChanged(subscriptions.get(tx, space.id, sub.id), cost.proration)
 

@@ -61,7 +61,7 @@ def open_first(tx: Tx, space: Space, sub: Subscription, *, at: datetime) -> Invo
         due.schedule(tx, space.id, kind=TRIAL_ENDING, subject_id=sub.id, due_at=notice)
     period = subscriptions.get_current_period(tx, space.id, sub)
     place_usage(tx, space, sub, period, since=period.start, now=at)
-    access.end_windows(tx, space, sub.customer_id, at)  # an addon raises its parent's limits
+    access.tell_limits(tx, space, sub.customer_id, at)  # an addon raises its parent's limits
     cycle = Cycle(InvoiceType.CYCLE, period.number, period, None)
     return _bill_now(tx, space, sub, cycle, at=at)
 
@@ -133,7 +133,7 @@ def _go_on(tx: Tx, space: Space, sub: Subscription, *, now: datetime) -> None:
     schedule_next(tx, space.id, sub)
     place_usage(tx, space, sub, opening, since=opening.start, now=now)
     if opening.contract_version != closed.contract_version:
-        access.end_windows(tx, space, sub.customer_id, now)
+        access.tell_limits(tx, space, sub.customer_id, now)
     charged = None if sub.status is Status.SUSPENDED else opening
     cycle = Cycle(InvoiceType.CYCLE, opening.number, charged, closed)
     _bill(tx, space, sub, cycle, closed, at=at, now=now)
@@ -158,6 +158,7 @@ def finish(
         due.cancel(tx, space.id, kind=kind, subject_id=sub.id)
     due.schedule(tx, space.id, kind=ADJUST, subject_id=sub.id, due_at=at + ADJUST_EVERY)
     place_usage(tx, space, sub, closed, since=closed.end, now=now)
+    access.tell_limits(tx, space, sub.customer_id, now)  # an addon's end lowers its parent's limits
     cycle = Cycle(InvoiceType.FINAL, closed.number, None, closed)
     if not has_grace:
         return _bill_now(tx, space, sub, cycle, at=now)

@@ -3,7 +3,7 @@
 from .check import check
 from .holds import create_hold, get_hold, release_hold, settle_hold
 from .record import check_and_record
-from .reset import end_window, end_windows
+from .reset import end_window, tell_limits
 from .state import customer_state
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "create_hold",
     "customer_state",
     "end_window",
-    "end_windows",
     "get_hold",
     "release_hold",
     "settle_hold",
+    "tell_limits",
 ]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from tallybook.server.access.models import Entitlement
-from tallybook.server.access.rules.entitle import find_entitlement, reset_of
+from tallybook.server.access.rules.entitle import find_entitlement, list_entitlements, reset_of
 from tallybook.server.access.rules.standing import OPEN_END
 from tallybook.server.customers import service as customers
 from tallybook.server.identity.models import Space
@@ -21,19 +21,30 @@ from tallybook.server.subscriptions.rules.next_period import next_period
 from .standing import load_lines, load_usage
 
 
-def end_windows(tx: Tx, space: Space, customer_id: str, now: datetime) -> None:
-    """Tell `usage.limit_reset` of the limits that new terms have raised above what is used.
+def tell_limits(tx: Tx, space: Space, customer_id: str, now: datetime) -> None:
+    """Tell which limits new terms have lifted above what is used, or lowered to it.
 
     Call it in the transaction in which a customer's terms changed, after the usage was placed.
     """
-    running = (
-        (line.id, period)
-        for line in load_lines(tx, space, customer_id, now)
-        if (period := line.find_period(now)) is not None
-    )
+    lines = load_lines(tx, space, customer_id, now)
+    running = [(line.id, period) for line in lines if (period := line.find_period(now))]
     limited = [f"{line_id} {meter.meter_id}" for line_id, p in running for meter in p.terms.meters]
-    for subject_id in due.find_subjects(tx, space.id, kind=WINDOW_END, subject_ids=limited):
+    reached = due.find_subjects(tx, space.id, kind=WINDOW_END, subject_ids=limited)
+    for subject_id in reached:
         end_window(tx, space, subject_id, now, now)
+    given = list_entitlements(lines, now, space.zone)
+    others = [one for one in given if one.quota and _subject_id(one) not in reached]
+    usage = load_usage(tx, space.id, others, now)
+    for one in others:
+        used = usage[one.feature].counted(one.aggregation)
+        if one.quota is not None and 0 < one.quota.limit <= used:
+            quota = replace(one.quota, reset_at=reset_of(one))
+            crossing = Crossing(CrossingKind.REACHED, customer_id, one.timeline.id, quota, used)
+            counting.announce(tx, space.id, crossing, now)
+
+
+def _subject_id(entitlement: Entitlement) -> str:
+    return f"{entitlement.timeline.id} {entitlement.meter_id}"
 
 
 def end_window(tx: Tx, space: Space, subject_id: str, _due_at: datetime, now: datetime) -> None:
