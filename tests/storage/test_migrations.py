@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from tests.conftest import load_all_tables, open_project
 
 from tallybook.server.kernel.errors import Refusal
@@ -51,7 +52,7 @@ def test_migrating_again_changes_nothing(empty: Database) -> None:
     schema.migrate(empty)
     home = open_project(empty)
     schema.migrate(empty)
-    assert schema.current(empty) == schema.head()
+    assert schema.current(empty) == schema.HEAD
     assert open_project(empty, "Other").project_id != home.project_id
 
 
@@ -82,3 +83,7 @@ def test_a_migration_that_fails_leaves_nothing(
     assert schema.current(empty) is None
     schema.migrate(empty)
     schema.require_current(empty)
+
+
+def test_the_revision_named_is_the_newest() -> None:
+    assert ScriptDirectory.from_config(schema.config()).get_current_head() == schema.HEAD

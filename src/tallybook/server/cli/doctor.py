@@ -145,7 +145,7 @@ def _holder(settings: Settings) -> str | None:
 
 
 def _schema(db: OpenDatabase) -> Finding:
-    found, needed = schema.current(db), schema.head()
+    found, needed = schema.current(db), schema.HEAD
     if found == needed:
         return Finding("schema", "ok", str(found))
     return Finding(

@@ -40,10 +40,10 @@ def _check(settings: Settings) -> tuple[str | None, str | None, str | None]:
 
     path = settings.sqlite_path
     if path is not None and not path.exists():
-        return None, None, schema.head()
+        return None, None, schema.HEAD
     with opened(settings) as db:
         found = schema.current(db)
-    return found, found, schema.head()
+    return found, found, schema.HEAD
 
 
 def _migrate(settings: Settings) -> tuple[str | None, str | None, str | None]:
@@ -54,4 +54,4 @@ def _migrate(settings: Settings) -> tuple[str | None, str | None, str | None]:
     with installation.held_lock(settings), installation.opened(settings) as db:
         before = schema.current(db)
         installation.migrate(db)
-        return before, schema.current(db), schema.head()
+        return before, schema.current(db), schema.HEAD

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jinja2
-import typst
+
+if TYPE_CHECKING:
+    import typst
 
 from tallybook.server.seller.models import Logo, LogoImage
 
@@ -24,6 +26,8 @@ def to_pdf(content: Mapping[str, Any], logo: LogoImage | None = None) -> bytes:
 
     Scripts that ours lack, such as Chinese, are written in a font of this machine, if it has one.
     """
+    import typst  # here, for a server that makes none does without its 7 MB
+
     written = json.dumps(content, ensure_ascii=False)
     made = typst.compile(
         (_HERE / "document.typ").read_bytes(),
@@ -36,7 +40,9 @@ def to_pdf(content: Mapping[str, Any], logo: LogoImage | None = None) -> bytes:
 
 
 @cache
-def _fonts(*, with_others: bool) -> typst.Fonts:
+def _fonts(*, with_others: bool) -> "typst.Fonts":
+    import typst
+
     return typst.Fonts(
         include_system_fonts=with_others,
         include_embedded_fonts=False,
