@@ -143,6 +143,8 @@ def run_server(
     )
 
     def answering() -> None:
+        gc.collect()
+        gc.freeze()  # what is there now stays for ever: a collection need not look at it
         if db.is_sqlite:
             running = RunningServer(url, os.getpid(), token)
             installation.write_server_file(settings.home, running)
