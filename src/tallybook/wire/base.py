@@ -112,7 +112,9 @@ def parse_instant(value: object) -> datetime:
 
 @lru_cache(maxsize=1_024)  # the lines of an invoice have their period in common
 def format_instant(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat()[:-6]}Z"
 
 
 Instant = Annotated[

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from tallybook.server.ingest.errors import MalformedJson
 from tallybook.wire.limits import BODY_BYTES_MAX, JSON_DEPTH_MAX
@@ -23,13 +24,17 @@ async def read_body(request: Request, *, limit: int = BODY_BYTES_MAX) -> bytes:
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced[:12]) > limit:
         raise BodyTooLarge(limit=limit)
-    parts, size = [], 0
-    async for part in request.stream():
+    parts, size, is_more = [], 0, True
+    while is_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part, is_more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > limit:
             raise BodyTooLarge(limit=limit)
         parts.append(part)
-    request._body = b"".join(parts)
+    request._body = parts[0] if len(parts) == 1 else b"".join(parts)
     return request._body
 
 

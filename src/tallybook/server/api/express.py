@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from tallybook.server.kernel.errors import Refusal
@@ -25,6 +26,20 @@ class Json(NamedTuple):
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response | Json]]
+
+
+class _Headers(Headers):
+    """Headers that are asked for one after the other: decoded once, each name's first."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(raw=scope["headers"])
+        self._first = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(scope["headers"])
+        }
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._first.get(key.lower(), default)
 
 
 class RawRoute(APIRoute):
@@ -81,7 +96,9 @@ class Application(FastAPI):
             return
         scope["app"] = self
         request_id = identify(scope)
-        answer = await self._answer(handle, Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        request._headers = _Headers(scope)
+        answer = await self._answer(handle, request)
         if isinstance(answer, Json):
             headers = [
                 (b"content-type", b"application/json"),

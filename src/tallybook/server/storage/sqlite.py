@@ -79,7 +79,9 @@ def _engine(path: Path, *, writer: bool) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "temp_store = MEMORY",
-            "cache_size = -12000" if writer else "cache_size = -4000",  # KiB; the rest is the system's
+            "cache_size = -12000"
+            if writer
+            else "cache_size = -4000",  # KiB; the rest is the system's
             "wal_autocheckpoint = 4000" if writer else "query_only = ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
