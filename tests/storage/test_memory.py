@@ -267,3 +267,29 @@ def test_a_check_after_an_answer_counts_what_it_was_for(api: TestClient) -> None
     finally:
         done.set()
         asker.join()
+
+
+def test_what_never_changes_is_remembered_once_it_is_committed(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/x.db")
+    loads: list[list[str]] = []
+
+    def ids(*names: str, fails: bool = False) -> dict[str, int]:
+        def load(missing: Collection[str]) -> dict[str, int]:
+            loads.append(list(missing))
+            return {name: len(name) for name in missing}
+
+        def work(tx) -> dict[str, int]:  # type: ignore[no-untyped-def]
+            found = tx.remember_for_ever("lengths", names, load)
+            assert not fails
+            return dict(found)
+
+        return db.write_now(work)
+
+    with pytest.raises(AssertionError):
+        ids("a", fails=True)  # it was undone, so it may be another next time
+    assert ids("a") == {"a": 1}
+    assert ids("a", "bb") == {"a": 1, "bb": 2}  # other commits end nothing of it
+    assert loads == [["a"], ["a"], ["bb"]]
+    db._memory.keep_for_ever("many", {str(n): n for n in range(ENTRIES_MAX)})
+    assert len(db._memory._lasting) <= ENTRIES_MAX
+    db.close()

@@ -283,9 +283,10 @@ def grant_credit(wallet_id: str, body: wire.CreditGrant, write: Write) -> Respon
 def deduct(wallet_id: str, body: wire.Deduction, write: Write) -> Response:
     """Take credits; 402 where they are not there, unless the wallet may be negative."""
     key = write.require_key()
-    return _operate(
-        write,
-        lambda tx: wallets.deduct(
+
+    def work(tx: Tx) -> Done:
+        tx.keeps_memory = True  # nobody remembers wallets, grants, payments or books
+        return wallets.deduct(
             tx,
             write.space,
             wallet_id,
@@ -294,8 +295,9 @@ def deduct(wallet_id: str, body: wire.Deduction, write: Write) -> Response:
             metadata=body.metadata,
             key=key,
             at=write.now,
-        ),
-    )
+        )
+
+    return _operate(write, work)
 
 
 def _operate(write: WriteCall, operation: Callable[[Tx], Done]) -> Response:
@@ -303,9 +305,8 @@ def _operate(write: WriteCall, operation: Callable[[Tx], Done]) -> Response:
         done = operation(tx)
         if done.replayed:
             tx.notes[IDEMPOTENT] = True
-        wallet = done.wallet
-        balance = wallets.balances(tx, write.space, [wallet], at=write.now)[wallet.id]
-        return views.done_to_wire(done, balance.credits_micros)
+        credits = wallets.credits_after(tx, write.space, done, at=write.now)
+        return views.done_to_wire(done, credits)
 
     return write(work, status=201)
 

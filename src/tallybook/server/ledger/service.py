@@ -8,7 +8,7 @@ from tallybook.server.kernel.ids import SpaceId, new_id
 from tallybook.server.storage import Tx
 
 from . import store
-from .errors import AmountTooLarge, KeyReused, NothingToPost
+from .errors import KeyReused, NothingToPost
 from .models import Account, AccountKind, Difference, Entry, Posting, Total, Transaction
 from .rules.postings import check_amount, check_balanced, merge
 from .rules.prints import print_of
@@ -33,16 +33,14 @@ def post(
     """
     lines, fingerprint = _checked(postings, key=key, kind=kind)
     transaction = Transaction(new_id("ltx"), key, kind, reference, at, ())
-    if not store.claim_key(tx, space, transaction, fingerprint):
+    new = store.NewTransaction(space, transaction, fingerprint, lines)
+    if not store.claim_key(tx, new):
         found = store.find_transaction(tx, space, key)
         assert found is not None
         if found[1] != fingerprint:
             raise KeyReused(idempotency_key=key)
         return replace(found[0], replayed=True)
-    ids = store.account_ids(tx, space, [line.account for line in lines])
-    made = [(ids[line.account.name], _apply(tx, space, ids, line)) for line in lines]
-    store.add_entries(tx, space, transaction.id, made)
-    return replace(transaction, entries=tuple(entry for _, entry in made))
+    return replace(transaction, entries=tuple(store.move_balances(tx, space, [new])))
 
 
 def post_new(
@@ -78,14 +76,6 @@ def _checked(postings: Sequence[Posting], *, key: str, kind: str) -> tuple[list[
     check_balanced(lines)
     named = [(line.account.name, line.amount_micros) for line in lines]
     return lines, print_of({"kind": kind, "lines": named})
-
-
-def _apply(tx: Tx, space: SpaceId, ids: dict[str, str], line: Posting) -> Entry:
-    moved = store.add_to_account(tx, space, ids[line.account.name], line.amount_micros)
-    if moved is None:
-        raise AmountTooLarge(amount=str(line.amount_micros // 1_000_000))
-    after, version = moved
-    return Entry(line.account, line.amount_micros, after - line.amount_micros, after, version)
 
 
 def find(tx: Tx, space: SpaceId, key: str) -> Transaction | None:
@@ -150,6 +140,34 @@ def keep_request(
         at=at,
     ):
         raise KeyReused(idempotency_key=key)
+
+
+def claim_request(
+    tx: Tx,
+    space: SpaceId,
+    *,
+    operation: str,
+    key: str,
+    fingerprint: bytes,
+    object_id: str,
+    at: datetime,
+) -> str | None:
+    """Keep for ever what a key is about to make; return the id of what it made before, or None.
+
+    In one statement what `find_request` and `keep_request` do: of two at once, the second waits
+    for the first. Errors: KeyReused.
+    """
+    if store.add_request(
+        tx,
+        space,
+        operation=operation,
+        key=key,
+        fingerprint=fingerprint,
+        object_id=object_id,
+        at=at,
+    ):
+        return None
+    return find_request(tx, space, operation=operation, key=key, fingerprint=fingerprint)
 
 
 def sum_by_unit(

@@ -1,12 +1,11 @@
 """All of the ledger's SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Select,
     bindparam,
@@ -15,7 +14,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    type_coerce,
     update,
 )
 
@@ -24,24 +22,11 @@ from tallybook.server.storage import Tx
 from tallybook.server.storage.prepared import HOLD_NAME, SPACE, Prepared, one_of
 
 from .models import Account, AccountKind, Difference, Entry, Posting, Total, Transaction
-from .rules.postings import AMOUNT_MAX, check_amount
+from .rules.postings import check_amount
 from .tables import accounts, entries, requests, transactions
 
-_AMOUNT = type_coerce(bindparam("amount"), BigInteger)
 _CLAIM: Final = Prepared(
     lambda insert: insert(transactions).on_conflict_do_nothing().returning(transactions.c.space_id)
-)
-_MOVE: Final = Prepared(
-    lambda _: (
-        update(accounts)
-        .where(
-            accounts.c.space_id == SPACE,
-            accounts.c.id == bindparam("account_id"),
-            accounts.c.balance_micros.between(bindparam("lowest"), bindparam("highest")),
-        )
-        .values(balance_micros=accounts.c.balance_micros + _AMOUNT, version=accounts.c.version + 1)
-        .returning(accounts.c.balance_micros, accounts.c.version)
-    )
 )
 _ADD_ACCOUNT: Final = Prepared(lambda insert: insert(accounts).on_conflict_do_nothing())
 _ADD_ENTRY: Final = Prepared(lambda insert: insert(entries))
@@ -91,10 +76,9 @@ class NewTransaction:
     lines: Sequence[Posting]
 
 
-def claim_key(tx: Tx, space: SpaceId, transaction: Transaction, fingerprint: bytes) -> bool:
+def claim_key(tx: Tx, new: NewTransaction) -> bool:
     """Insert the transaction; False if its key was taken before."""
-    row = _transaction_to_row(NewTransaction(space, transaction, fingerprint, ()))
-    return tx.row(_CLAIM, **row) is not None
+    return tx.row(_CLAIM, **_transaction_to_row(new)) is not None
 
 
 def _transaction_to_row(new: NewTransaction) -> dict[str, Any]:
@@ -133,6 +117,15 @@ def find_transaction(tx: Tx, space: SpaceId, key: str) -> tuple[Transaction, byt
 
 def account_ids(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, str]:
     """Return the ids of the accounts by name; the missing ones are opened."""
+    by_name = {account.name: account for account in wanted}
+
+    def load(names: Collection[str]) -> dict[str, str]:
+        return _open_accounts(tx, space, [by_name[name] for name in names])
+
+    return tx.remember_for_ever(("ledger account", space), by_name, load)
+
+
+def _open_accounts(tx: Tx, space: SpaceId, wanted: Sequence[Account]) -> dict[str, str]:
     found = _find_ids(tx, space, [account.name for account in wanted])
     missing = [account for account in wanted if account.name not in found]
     if missing:
@@ -159,25 +152,6 @@ def _find_ids(tx: Tx, space: SpaceId, names: Sequence[str]) -> dict[str, str]:
     return {row["name"]: row["id"] for row in tx.rows(_IDS_OF, space=space, names=names)}
 
 
-def add_to_account(tx: Tx, space: SpaceId, account_id: str, amount: int) -> tuple[int, int] | None:
-    """Move a balance in one statement; return it and its version, or None if it would overflow."""
-    row = tx.row(
-        _MOVE,
-        space=space,
-        account_id=account_id,
-        amount=amount,
-        lowest=-AMOUNT_MAX - min(amount, 0),
-        highest=AMOUNT_MAX - max(amount, 0),
-    )
-    return None if row is None else (row["balance_micros"], row["version"])
-
-
-def add_entries(
-    tx: Tx, space: SpaceId, transaction_id: str, made: Sequence[tuple[str, Entry]]
-) -> None:
-    tx.run_all(_ADD_ENTRY, _entries_to_rows(space, transaction_id, made))
-
-
 def _entries_to_rows(
     space: SpaceId, transaction_id: str, made: Sequence[tuple[str, Entry]]
 ) -> list[dict[str, Any]]:
@@ -202,20 +176,30 @@ def add_all(tx: Tx, new: Sequence[NewTransaction]) -> None:
     """
     tx.run_all(_ADD_TRANSACTION, [_transaction_to_row(one) for one in new])
     for space in sorted({one.space for one in new}):
-        of_space = [one for one in new if one.space == space]
-        wanted = {line.account.name: line.account for one in of_space for line in one.lines}
-        ids = account_ids(tx, space, list(wanted.values()))
-        held = _hold_accounts(tx, space, sorted(ids.values()))
-        rows = []
-        for one in of_space:
-            made = [(ids[line.account.name], _move(held, ids, line)) for line in one.lines]
-            rows += _entries_to_rows(space, one.transaction.id, made)
-        tx.run_all(_ADD_ENTRY, rows)
-        moved = [
-            {"space": space, "account_id": id_, "balance": balance, "moves": version}
-            for id_, (balance, version) in held.items()
-        ]
-        tx.run_all(_SET_ACCOUNT, moved)
+        move_balances(tx, space, [one for one in new if one.space == space])
+
+
+def move_balances(tx: Tx, space: SpaceId, new: Sequence[NewTransaction]) -> list[Entry]:
+    """Write the entries of transactions, and each balance once; return them in their order.
+
+    Accounts are held in the order of their ids, so that two who post never wait in a circle.
+    Errors: AmountTooLarge.
+    """
+    wanted = {line.account.name: line.account for one in new for line in one.lines}
+    ids = account_ids(tx, space, list(wanted.values()))
+    held = _hold_accounts(tx, space, sorted(ids.values()))
+    rows, entries_made = [], []
+    for one in new:
+        made = [(ids[line.account.name], _move(held, ids, line)) for line in one.lines]
+        entries_made += [entry for _, entry in made]
+        rows += _entries_to_rows(space, one.transaction.id, made)
+    tx.run_all(_ADD_ENTRY, rows)
+    moved = [
+        {"space": space, "account_id": id_, "balance": balance, "moves": version}
+        for id_, (balance, version) in held.items()
+    ]
+    tx.run_all(_SET_ACCOUNT, moved)
+    return entries_made
 
 
 def _move(held: dict[str, tuple[int, int]], ids: Mapping[str, str], line: Posting) -> Entry:

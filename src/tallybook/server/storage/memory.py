@@ -28,12 +28,21 @@ class _Current(NamedTuple):
 class Memory:
     """Facts by key, each with the generation in which it was read."""
 
-    __slots__ = ("_current", "_current_from", "_kept", "_lock", "commits", "generation")
+    __slots__ = (
+        "_current",
+        "_current_from",
+        "_kept",
+        "_lasting",
+        "_lock",
+        "commits",
+        "generation",
+    )
 
     def __init__(self) -> None:
         self.generation = 0
         self.commits = 0
         self._kept: dict[Hashable, tuple[int, Any]] = {}
+        self._lasting: dict[tuple[Hashable, str], Any] = {}
         self._current: dict[Hashable, _Current] = {}
         self._current_from = 0  # the commit at which all current values were forgotten
         self._lock = Lock()
@@ -127,6 +136,17 @@ class Memory:
             self._current.clear()
             self._current_from = self.commits
         self._current[key] = current
+
+    def recall_for_ever(self, kind: Hashable, names: Collection[str]) -> dict[str, Any]:
+        """Return what is known of some names that never changes."""
+        lasting = self._lasting
+        return {name: lasting[kind, name] for name in names if (kind, name) in lasting}
+
+    def keep_for_ever(self, kind: Hashable, values: Mapping[str, Any]) -> None:
+        """Remember what is committed and never changes."""
+        if len(self._lasting) + len(values) > ENTRIES_MAX:
+            self._lasting = {}
+        self._lasting.update({(kind, name): value for name, value in values.items()})
 
     def forget(self) -> None:
         """End all that is remembered: call it after a commit, before anybody hears of it."""

@@ -27,6 +27,13 @@ _LAST: Final = Prepared(
     )
 )
 _ADD: Final = Prepared(lambda insert: insert(outbox))
+_ADD_NEXT: Final = Prepared(
+    lambda insert: insert(outbox).values(
+        sequence=select(func.coalesce(func.max(_t.sequence), 0) + 1)
+        .where(_t.space_id == SPACE, _t.object_id == bindparam("of"))
+        .scalar_subquery()
+    )
+)
 _NUMBER: Final = Prepared(
     lambda _: (
         update(outbox)
@@ -67,22 +74,37 @@ class Message:
 
 
 def append(
-    tx: Tx, space: SpaceId, *, event: str, object_id: str, data: Mapping[str, Any], at: datetime
+    tx: Tx,
+    space: SpaceId,
+    *,
+    event: str,
+    object_id: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    is_held: bool = False,
 ) -> str:
-    """Announce an event of one object; return the message id. `data` is the payload, as JSON."""
-    sequence = tx.kept(_last(space, object_id), lambda: _hold_last(tx, space, object_id)) + 1
-    tx.keep(_last(space, object_id), sequence)
+    """Announce an event of one object; return the message id. `data` is the payload, as JSON.
+
+    `is_held`: whoever announces something of this object holds its row, so that nobody else
+    counts on beside it.
+    """
     message_id = new_id("msg")
     row = {
         "space_id": space,
         "id": message_id,
         "event": event,
         "object_id": object_id,
-        "sequence": sequence,
         "data": dict(data),
         "created_at": at,
     }
-    tx.write_all(_ADD, [row], of=None)
+    if not tx.gathers:
+        if not is_held:
+            _hold(tx, space, object_id)
+        tx.run(_ADD_NEXT, {**row, "space": space, "of": object_id})
+        return message_id
+    sequence = tx.kept(_last(space, object_id), lambda: _hold_last(tx, space, object_id)) + 1
+    tx.keep(_last(space, object_id), sequence)
+    tx.write_all(_ADD, [{**row, "sequence": sequence}], of=None)
     return message_id
 
 
@@ -90,9 +112,13 @@ def _last(space: SpaceId, object_id: str) -> tuple[str, SpaceId, str]:
     return ("last told", space, object_id)
 
 
-def _hold_last(tx: Tx, space: SpaceId, object_id: str) -> int:
+def _hold(tx: Tx, space: SpaceId, object_id: str) -> None:
     if not tx.is_sqlite:  # two writers of one object: the second counts on from the first
         tx.rows(HOLD_NAME, name=f"outbox:{space}:{object_id}")
+
+
+def _hold_last(tx: Tx, space: SpaceId, object_id: str) -> int:
+    _hold(tx, space, object_id)
     last = tx.row(_LAST, space=space, object_id=object_id)
     return (last and last["sequence"]) or 0
 

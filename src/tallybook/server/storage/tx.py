@@ -237,6 +237,24 @@ class Tx:
             return load(names) if names else {}
         return self._memory.recall_all(kind, names, self._seen(self._memory), load)
 
+    def remember_for_ever(
+        self,
+        kind: Hashable,
+        names: Collection[str],
+        load: Callable[[Collection[str]], Mapping[str, T]],
+    ) -> dict[str, T]:
+        """Return what `load` finds, or makes, of some names: what never changes once committed."""
+        memory = self._memory
+        if memory is None:
+            return dict(load(names))
+        found = memory.recall_for_ever(kind, names)
+        missing = [name for name in names if name not in found]
+        if missing:
+            loaded = load(missing)
+            found.update(loaded)
+            self.after_commit(lambda: memory.keep_for_ever(kind, loaded))
+        return found
+
     def remember_current(
         self, keys: Collection[K], load: Callable[[Collection[K]], Mapping[K, T]]
     ) -> Mapping[K, T]:

@@ -1,6 +1,6 @@
 """Facts about wallets. Credits are integers of one millionth, so is money inside the books."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -123,11 +123,15 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an operation did; `replayed` when its key had done it before."""
+    """What an operation did; `replayed` when its key had done it before.
+
+    `live`: the wallet's grants after it, where it knows them all.
+    """
 
     transaction: Transaction
     wallet: Wallet
     replayed: bool = False
+    live: Sequence[Grant] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from .holding import expire_grant, hold_all, land_grant
 from .lookup import (
     available,
     balances,
+    credits_after,
     find_default,
     from_row,
     get,
@@ -30,6 +31,7 @@ __all__ = [
     "balances",
     "create",
     "credit_payment",
+    "credits_after",
     "deduct",
     "expire_grant",
     "find_default",

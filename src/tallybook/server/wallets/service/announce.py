@@ -42,6 +42,10 @@ def recharge_required(
 def _append(
     tx: Tx, space: SpaceId, event: str, wallet: Wallet, data: Mapping[str, Any], at: datetime
 ) -> None:
-    external_id = customers.get(tx, space, wallet.customer_id).external_id
+    customer_id = wallet.customer_id
+    external_id = tx.remember(
+        ("external id", space, customer_id),
+        lambda: customers.get(tx, space, customer_id).external_id,
+    )
     payload = {**data, "customer_external_id": external_id}
-    outbox.append(tx, space, event=event, object_id=wallet.id, data=payload, at=at)
+    outbox.append(tx, space, event=event, object_id=wallet.id, data=payload, at=at, is_held=True)

@@ -1,7 +1,7 @@
 """Credit goes out: deducted, paid with, taken back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -41,7 +41,7 @@ from tallybook.server.wallets.rules.units import credits_to_pay, money_of, value
 from tallybook.server.wallets.store import grants, wallets
 
 from . import holding
-from .lookup import earlier, get, get_transaction, keep
+from .lookup import claim, get, get_transaction
 
 
 def deduct(
@@ -62,7 +62,8 @@ def deduct(
     """
     fields: dict[str, Any] = {"wallet_id": wallet_id, "amount": amount}
     fields |= {"description": description, "metadata": dict(metadata or {})}
-    before = earlier(tx, space, "wallet.deduct", key, fields)
+    line_id = new_id("wtx")
+    before = claim(tx, space, "wallet.deduct", key, fields, transaction_id=line_id, at=at)
     if before is not None:
         return before
     if amount <= 0:
@@ -91,6 +92,7 @@ def deduct(
         metadata=dict(metadata or {}),
         source=source,
     )
+    line = replace(line, id=line_id)
     line = holding.move(
         tx,
         space,
@@ -101,8 +103,7 @@ def deduct(
         floor_micros=None if wallet.allow_negative_balance else 0,
         overdraft_value_micros=owed,
     )
-    keep(tx, space, "wallet.deduct", key, fields, line)
-    return Done(line, held.wallet)
+    return Done(line, held.wallet, live=list(held.grants.values()))
 
 
 @dataclass(frozen=True, slots=True)

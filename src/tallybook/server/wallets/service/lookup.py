@@ -118,6 +118,14 @@ def balances(tx: Tx, space: SpaceId, of: Collection[Wallet], *, at: datetime) ->
     return found
 
 
+def credits_after(tx: Tx, space: SpaceId, done: Done, *, at: datetime) -> int:
+    """Return what can be spent of a wallet at a time, right after an operation."""
+    wallet = done.wallet
+    if done.live is None:
+        return balances(tx, space, [wallet], at=at)[wallet.id].credits_micros
+    return lives.balance_as_of(wallet.balance_micros, done.live, at)[0]
+
+
 def available(tx: Tx, space: SpaceId, customer_id: str, currency: str, *, at: datetime) -> Decimal:
     """Return the money that a customer's wallets in a currency can pay."""
     of = wallets.list_of(tx, space, customer_id, currency)
@@ -167,9 +175,34 @@ def earlier(
     """Return what a key did before, with the wallet as it is now. Errors: KeyReused."""
     print_ = print_of(fields)
     done = ledger.find_request(tx, space, operation=operation, key=key, fingerprint=print_)
-    if done is None:
-        return None
-    line = get_transaction(tx, space, done)
+    return None if done is None else _replayed(tx, space, done)
+
+
+def claim(
+    tx: Tx,
+    space: SpaceId,
+    operation: str,
+    key: str,
+    fields: Mapping[str, object],
+    *,
+    transaction_id: str,
+    at: datetime,
+) -> Done | None:
+    """Remember for ever what a key is about to do, or return what it did. Errors: KeyReused."""
+    done = ledger.claim_request(
+        tx,
+        space,
+        operation=operation,
+        key=key,
+        fingerprint=print_of(fields),
+        object_id=transaction_id,
+        at=at,
+    )
+    return None if done is None else _replayed(tx, space, done)
+
+
+def _replayed(tx: Tx, space: SpaceId, transaction_id: str) -> Done:
+    line = get_transaction(tx, space, transaction_id)
     return Done(line, get(tx, space, line.wallet_id), replayed=True)
 
 

@@ -1,6 +1,7 @@
 """Wallets in the database."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -26,13 +27,13 @@ _MOVE: Final = Prepared(
         update(wallets)
         .where(_t.space_id == SPACE, _t.id == bindparam("wallet_id"))
         .where(_t.balance_micros.between(bindparam("lowest"), bindparam("highest")))
+        .where(_t.version == bindparam("seen"))
         .values(
             balance_micros=_t.balance_micros + _CREDITS,
             overdraft_value_micros=_t.overdraft_value_micros + _OVERDRAFT_VALUE,
             version=_t.version + 1,
             updated_at=bindparam("at"),
         )
-        .returning(*wallets.c)
     )
 )
 _FIND: Final = Prepared(
@@ -99,26 +100,34 @@ def move_balance(
     floor_micros: int | None,
     at: datetime,
 ) -> Wallet | None:
-    """Change a balance in one guarded statement; None where it would pass the floor.
+    """Change the balance of a wallet that is held; None where it would pass the floor.
 
-    Without a floor only the ledger's own bounds hold.
+    Without a floor only the ledger's own bounds hold. Nothing is changed that was not seen.
     """
     lowest, highest = LOWEST, AMOUNT_MAX
     if credits_micros < 0:
         lowest = (LOWEST if floor_micros is None else floor_micros) - credits_micros
     else:
         highest -= credits_micros
-    row = tx.row(
-        _MOVE,
-        space=space,
-        wallet_id=wallet.id,
-        credits=credits_micros,
-        overdraft_value=overdraft_value_micros,
-        lowest=lowest,
-        highest=highest,
-        at=at,
+    moved = {
+        "space": space,
+        "wallet_id": wallet.id,
+        "seen": wallet.version,
+        "credits": credits_micros,
+        "overdraft_value": overdraft_value_micros,
+        "lowest": lowest,
+        "highest": highest,
+        "at": at,
+    }
+    if tx.run(_MOVE, moved) != 1:
+        return None
+    return replace(
+        wallet,
+        balance_micros=wallet.balance_micros + credits_micros,
+        overdraft_value_micros=wallet.overdraft_value_micros + overdraft_value_micros,
+        version=wallet.version + 1,
+        updated_at=at,
     )
-    return None if row is None else from_row(row)
 
 
 def find(tx: Tx, space: SpaceId, wallet_id: str) -> Wallet | None:
