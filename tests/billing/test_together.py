@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from tallybook.server.identity import service as identity
 from tallybook.server.identity.models import Space
 from tallybook.server.invoicing.tables import invoices
 from tallybook.server.ledger import service as ledger
@@ -152,6 +154,26 @@ def test_a_lost_lease_of_one_leaves_its_group_to_one_by_one(db: Database, home: 
     db.write_now(lambda tx: tx.execute(update(due_work).where(mine).values(fence=1)))
     assert run_claimed(db, items, retry=RETRY) == 5
     assert renewals(db) == Counter(set(subs) - {items[2].subject_id})
+
+
+def test_usage_that_came_before_its_period_was_there_is_placed_in_a_group(
+    db: Database, home: Home, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = grouped(monkeypatch)
+    books.advance("2026-01-01T00:00:00Z")
+    books.meter("calls")
+    books.plan("pro")
+    books.price("pro", "calls", pricing_model="per_unit", unit_price="1")
+    for name in ("a", "b", "c"):
+        books.customer(name)
+        books.subscribe(name, "pro")
+    late = datetime(2026, 2, 2, tzinfo=UTC)
+    db.write_now(lambda tx: identity.set_clock(tx, home.test.id, late))  # no worker has come yet
+    for name in ("a", "b"):
+        books.use("calls", "7", "2026-02-01T12:00:00Z", name)
+    books.advance("2026-03-01T02:00:00Z")
+    assert sizes[0] == 3
+    assert [invoice["total"] for invoice in books.invoices()] == ["7.00", "7.00"]
 
 
 def test_a_group_leaves_what_one_by_one_leaves(
