@@ -68,8 +68,13 @@ class WriteCall(ReadCall):
             raise IdempotencyKeyMissing()
         return self.idempotency_key
 
-    def __call__(self, work: Callable[[Tx], BaseModel | None], *, status: int = 200) -> Response:
-        """Run `work` in one transaction and answer what it returns (None: 204, empty)."""
+    def __call__(
+        self, work: Callable[[Tx], BaseModel | bytes | None], *, status: int = 200
+    ) -> Response:
+        """Run `work` in one transaction and answer what it returns (None: 204, empty).
+
+        Bytes are the JSON itself.
+        """
         key, route, space = self.idempotency_key, self._route(), self.space
         print_of = idempotency.fingerprint(self._target(), getattr(self.request, "_body", b""))
 
@@ -109,7 +114,9 @@ def json_response(body: bytes, status: int, *, replayed: bool = False) -> Respon
     return Response(body, status, headers, media_type="application/json" if body else None)
 
 
-def _body(result: BaseModel | None) -> bytes:
+def _body(result: BaseModel | bytes | None) -> bytes:
+    if isinstance(result, bytes):
+        return result
     return b"" if result is None else result.model_dump_json().encode()
 
 

@@ -301,12 +301,12 @@ def deduct(wallet_id: str, body: wire.Deduction, write: Write) -> Response:
 
 
 def _operate(write: WriteCall, operation: Callable[[Tx], Done]) -> Response:
-    def work(tx: Tx) -> wire.WalletTransactionResult:
+    def work(tx: Tx) -> bytes:
         done = operation(tx)
         if done.replayed:
             tx.notes[IDEMPOTENT] = True
         credits = wallets.credits_after(tx, write.space, done, at=write.now)
-        return views.done_to_wire(done, credits)
+        return views.done_to_json(done, credits)
 
     return write(work, status=201)
 

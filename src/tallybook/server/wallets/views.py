@@ -1,14 +1,19 @@
 """Wallets, as answers and webhooks show them."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from tallybook.server.kernel.money import from_micro_units, plain, quantize_money
 from tallybook.server.payments.models import Payment
 from tallybook.wire import wallets as wire
+from tallybook.wire.base import format_instant
 
 from .models import Balance, Done, Transaction, Wallet
 from .rules.units import money_of
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def to_wire(wallet: Wallet, credits_micros: int | None = None) -> wire.Wallet:
@@ -73,16 +78,63 @@ def transaction_to_wire(line: Transaction, wallet: Wallet) -> wire.WalletTransac
     )
 
 
-def done_to_wire(done: Done, credits_micros: int) -> wire.WalletTransactionResult:
-    return wire.WalletTransactionResult(
-        transaction=transaction_to_wire(done.transaction, done.wallet),
-        wallet=to_wire(done.wallet, credits_micros),
+def done_to_json(done: Done, credits_micros: int) -> bytes:
+    """Return the JSON of a `wire.WalletTransactionResult`, made the short way."""
+    transaction = _transaction_document(done.transaction, done.wallet)
+    return _encode(
+        {"transaction": transaction, "wallet": _wallet_document(done.wallet, credits_micros)}
     )
+
+
+def _wallet_document(wallet: Wallet, credits_micros: int) -> dict[str, Any]:
+    """Return what `to_wire` shows, as JSON has it."""
+    return {
+        "id": wallet.id,
+        "customer_id": wallet.customer_id,
+        "name": wallet.name,
+        "description": wallet.description,
+        "currency": wallet.currency,
+        "conversion_rate": plain(wallet.conversion_rate),
+        "balance": _money(credits_micros, wallet),
+        "credits_balance": _text(credits_micros),
+        "is_default": wallet.is_default,
+        "auto_recharge_enabled": wallet.auto_recharge_enabled,
+        "auto_recharge_threshold": _text(wallet.auto_recharge_threshold_micros),
+        "auto_recharge_amount": _text(wallet.auto_recharge_amount_micros),
+        "allow_negative_balance": wallet.allow_negative_balance,
+        "metadata": dict(wallet.metadata),
+        "created_at": format_instant(wallet.created_at),
+        "updated_at": format_instant(wallet.updated_at),
+    }
+
+
+def _transaction_document(line: Transaction, wallet: Wallet) -> dict[str, Any]:
+    """Return what `transaction_to_wire` shows, as JSON has it."""
+    return {
+        "id": line.id,
+        "wallet_id": line.wallet_id,
+        "type": line.type.value,
+        "credit_type": line.credit_type and line.credit_type.value,
+        "amount": format(quantize_money(line.amount, wallet.currency), "f"),
+        "credits": _text(line.credits_micros),
+        "balance_after": _money(line.balance_after_micros, wallet),
+        "credits_balance_after": _text(line.balance_after_micros),
+        "currency": wallet.currency,
+        "reference": line.reference,
+        "description": line.description,
+        "source": line.source,
+        "idempotency_key": line.idempotency_key,
+        "payment_id": line.payment_id,
+        "invoice_id": line.invoice_id,
+        "effective_at": line.effective_at and format_instant(line.effective_at),
+        "metadata": dict(line.metadata),
+        "created_at": format_instant(line.created_at),
+    }
 
 
 def announced_move(wallet: Wallet, line: Transaction) -> dict[str, Any]:
     """The data of `wallet.topped_up`, `.credited` and `.deducted`."""
-    shown = transaction_to_wire(line, wallet).model_dump(mode="json")
+    shown = _transaction_document(line, wallet)
     return {
         **_announced(wallet),
         "amount": shown["amount"],
@@ -108,14 +160,17 @@ def announced_recharge(wallet: Wallet, payment: Payment) -> dict[str, Any]:
 
 
 def _announced(wallet: Wallet) -> dict[str, Any]:
-    shown = to_wire(wallet).model_dump(mode="json")
     return {
         "wallet_id": wallet.id,
         "customer_id": wallet.customer_id,
         "currency": wallet.currency,
-        "balance": shown["balance"],
-        "credits_balance": shown["credits_balance"],
+        "balance": _money(wallet.balance_micros, wallet),
+        "credits_balance": _text(wallet.balance_micros),
     }
+
+
+def _money(credits_micros: int, wallet: Wallet) -> str:
+    return format(money_of(credits_micros, wallet.conversion_rate, wallet.currency), "f")
 
 
 def _credits(micros: int | None) -> Decimal | None:
