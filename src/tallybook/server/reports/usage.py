@@ -51,12 +51,15 @@ def aggregate(
     span = Span(start, end)
     only = None if meter is None else meter.id
     groups = list(dict.fromkeys(name for name in group_by if name != "meter"))
-    counts = events.count_by_meter(tx, space.id, customer_id, span, meter_id=only)
-    known: dict[str, Meter] = {m.id: m for m in meters.find_meters(tx, space.id, counts).values()}
-    if all(known[found].aggregation.is_additive for found in counts) and set(groups) <= {"agent"}:
-        rows: Iterable[Row] = events.sum_by_meter(
-            tx, space.id, customer_id, span, meter_id=only, by=groups
-        )
+    sums: Sequence[Row] = ()
+    if set(groups) <= {"agent"}:  # the database can add these up itself, in one pass
+        sums = events.sum_by_meter(tx, space.id, customer_id, span, meter_id=only, by=groups)
+        found = {meter_id for meter_id, *_ in sums}
+    else:
+        found = set(events.count_by_meter(tx, space.id, customer_id, span, meter_id=only))
+    known: dict[str, Meter] = {m.id: m for m in meters.find_meters(tx, space.id, found).values()}
+    if sums and all(known[meter_id].aggregation.is_additive for meter_id in found):
+        rows: Iterable[Row] = sums
     else:
         scan = events.scan_customer(tx, space.id, customer_id, span, meter_id=only)
         rows = _count(scan, known, groups, space.zone)
