@@ -55,17 +55,18 @@ _WINDOWS: Final = Prepared(
         .order_by(counters.c.start)
     )
 )
-_LOCK: Final = text("""
+_LOCK_ROWS: Final = text("""
     SELECT counters.*
     FROM unnest(
         CAST(:subscription_ids AS text[]), CAST(:meter_ids AS text[]),
         CAST(:windows AS text[]), CAST(:starts AS bigint[])
     ) AS wanted (subscription_id, meter_id, "window", start)
     JOIN counters USING (subscription_id, meter_id, "window", start)
-    WHERE counters.space_id = :space_id
+    WHERE counters.space_id = :space
     ORDER BY subscription_id, meter_id, "window", start
     FOR UPDATE OF counters
 """).columns(*counters.columns)
+_LOCK: Final = Prepared(lambda _: _LOCK_ROWS)
 
 
 def lock(tx: Tx, space: SpaceId, keys: Iterable[CounterKey]) -> dict[CounterKey, Tally]:
@@ -93,8 +94,7 @@ def _lock(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey
         "windows": [key.window for key in keys],
         "starts": [to_micros(key.start) for key in keys],
     }
-    rows = tx.execute(_LOCK, {"space_id": space, **names}).mappings()
-    return {_key(row): _tally(row) for row in rows}
+    return {_key(row): _tally(row) for row in tx.rows(_LOCK, space=space, **names)}
 
 
 def read(tx: Tx, space: SpaceId, keys: Sequence[CounterKey]) -> dict[CounterKey, Tally]:

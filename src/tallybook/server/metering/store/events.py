@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from msgspec import structs
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     ColumnElement,
+    LargeBinary,
     Select,
     and_,
+    any_,
     bindparam,
     cast,
     delete,
@@ -50,6 +53,16 @@ _USED: Final = Prepared(
             one_of(events.c.owner, "owners"),
             events.c.at >= bindparam("since"),
             events.c.status == EventStatus.ACCEPTED.value,
+        )
+        .distinct()
+    )
+)
+_WAITING: Final = Prepared(
+    lambda _: (
+        select(events.c.owner)
+        .where(
+            events.c.space_id == SPACE,
+            events.c.owner == any_(bindparam("owners", type_=ARRAY(LargeBinary))),
         )
         .distinct()
     )
@@ -119,6 +132,9 @@ def find_waiting(tx: Tx, space: SpaceId, external_ids: Iterable[str]) -> dict[st
     owners = {pack_owner(Owner(None, external_id)): external_id for external_id in external_ids}
     wanted, t = list(owners), events.c
     found: dict[str, bytes] = {}
+    if not tx.is_sqlite:
+        rows = tx.rows(_WAITING, space=space, owners=wanted)
+        return {owners[bytes(row["owner"])]: bytes(row["owner"]) for row in rows}
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
         query = select(t.owner).where(t.space_id == space, t.owner.in_(chunk)).distinct()

@@ -15,6 +15,7 @@ from tallybook.server.metering.models import First, Row
 from tallybook.server.metering.rules.event_ids import event_id
 from tallybook.server.metering.tables.events import POSITIONS_A_BLOCK, event_positions, events
 from tallybook.server.storage import Tx
+from tallybook.server.storage.prepared import Prepared
 
 _SHARED: Final = ("space_id", "received_at", "over_limit")
 _OPTIONAL: Final = frozenset({
@@ -29,7 +30,8 @@ _FIND_POSTGRES: Final = (
     f"SELECT {_FIRST} FROM unnest(%s::bytea[], %s::text[]) AS wanted (owner, key) "  # noqa: S608
     "JOIN events USING (owner, key) WHERE space_id = %s"
 )
-_LAST: Final = select(func.max(events.c.position))
+_LAST: Final = Prepared(lambda _: select(func.max(events.c.position).label("last")))
+_NEXT: Final = Prepared(lambda _: select(event_positions.next_value().label("first")))
 _POSTGRES_TYPES: Final = {
     "position": "bigint", "space_id": "int", "owner": "bytea", "key": "text",
     "content": "bigint", "at": "bigint", "received_at": "bigint", "status": "smallint",
@@ -45,11 +47,13 @@ Columns = dict[str, Sequence[Any]]
 def reserve_positions(tx: Tx, count: int) -> list[int]:
     """Return rising positions for `count` new rows: one row of numbers for all spaces."""
     if tx.is_sqlite:
-        last = tx.execute(_LAST).scalar() or 0
+        (row,) = tx.rows(_LAST)
+        last = row["last"] or 0
         return list(range(last + 1, last + 1 + count))
     positions: list[int] = []
     while len(positions) < count:
-        first = tx.execute(select(event_positions.next_value())).scalar_one()
+        (row,) = tx.rows(_NEXT)
+        first = row["first"]
         positions += range(first, first + POSITIONS_A_BLOCK)
     return positions[:count]
 
