@@ -1,12 +1,11 @@
 """Access over HTTP: checks, check-and-record, and a customer's state."""
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from tallybook.server.access import service as access
 from tallybook.server.access import views
@@ -25,7 +24,7 @@ from tallybook.server.storage import Database, Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import access as wire
 
-from .bodies import StrictRoute, parse_json, read_body
+from .bodies import StrictRoute, parse_json, read_body, read_model
 from .calls import (
     Anyone,
     Read,
@@ -54,10 +53,9 @@ async def _check(request: Request) -> Response | Json:
     if "json" not in request.headers.get("content-type", "json"):
         raise MalformedJson(reason="the Content-Type must be application/json")
     read = _body_of if len(content) <= _REMEMBERED_BYTES else _read
-    try:
-        body = read(content)
-    except ValidationError as error:
-        raise RequestValidationError(_in_body(error)) from None
+    body = read(content)
+    if isinstance(body, RequestValidationError):
+        raise body
     db: Database = request.app.state.db
     if body.record:
         return await run_in_threadpool(_record, body, request)
@@ -66,19 +64,14 @@ async def _check(request: Request) -> Response | Json:
     return await run_in_threadpool(db.read, lambda tx: _decide(tx, body, request))
 
 
-def _read(content: bytes) -> wire.AccessCheck:
-    return wire.AccessCheck.model_validate(parse_json(content) if content else None)
+def _read(content: bytes) -> wire.AccessCheck | RequestValidationError:
+    return read_model(parse_json(content) if content else None, wire.AccessCheck)
 
 
 @lru_cache(maxsize=4096)
-def _body_of(content: bytes) -> wire.AccessCheck:
+def _body_of(content: bytes) -> wire.AccessCheck | RequestValidationError:
     """Return what a body says: the same questions are asked again and again."""
     return _read(content)
-
-
-def _in_body(error: ValidationError) -> list[Any]:
-    """Return what is wrong as the framework has it: all of it lies in the body."""
-    return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
 
 
 def _decide(tx: Tx, body: wire.AccessCheck, request: Request) -> Json:

@@ -48,7 +48,7 @@ from . import (
     wallets,
     webhooks,
 )
-from .express import Application, handlers
+from .express import Application, RawRoute, handlers
 from .middleware import Envelope
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -65,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing.router,
     test_clock.router,
     wallets.router,
+    wallets.raw_router,
     payments.router,
     providers.router,
     markets.router,
@@ -134,6 +135,8 @@ def build_app(
     openapi.install(app, PREFIX)
     problems.install(app)
     app.express = handlers(ROUTERS, PREFIX)
+    raw = [route for route in app.routes if isinstance(route, RawRoute)]
+    app.express_routes = [route for route in raw if route.param_convertors]
     app.add_middleware(Envelope)  # the outermost
     return app
 

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Coroutine
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from tallybook.server.ingest.errors import MalformedJson
@@ -14,6 +16,10 @@ from tallybook.wire.limits import BODY_BYTES_MAX, JSON_DEPTH_MAX
 
 from .errors import BodyTooLarge
 
+M = TypeVar("M", bound=BaseModel)
+NO_BODY: Final = RequestValidationError(
+    [{"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}]
+)
 _DIGITS_MAX = 400  # of a JSON number; longer ones are refused unread
 
 
@@ -86,6 +92,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def read_model(document: Any, model: type[M]) -> M | RequestValidationError:
+    """Return what a JSON document says, or what is wrong as the framework has it."""
+    try:
+        return model.model_validate(document, from_attributes=True)  # as the framework does
+    except ValidationError as error:
+        return RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        )
+
+
+def parse_body(request: Request, body: bytes) -> Any:
+    """Return the JSON of a request's body. Errors: MalformedJson."""
+    document = parse_json(body)
+    if "json" not in request.headers.get("content-type", "json"):
+        raise MalformedJson(reason="the Content-Type must be application/json")
+    return document
+
+
 class StrictRoute(APIRoute):
     """A route whose JSON body is read by our rules before the framework sees it."""
 
@@ -97,9 +121,7 @@ class StrictRoute(APIRoute):
         async def read_then_handle(request: Request) -> Response:
             body = await read_body(request)
             if body:
-                request._json = parse_json(body)
-                if "json" not in request.headers.get("content-type", "json"):
-                    raise MalformedJson(reason="the Content-Type must be application/json")
+                request._json = parse_body(request, body)
             return await handle(request)
 
         return read_then_handle

@@ -75,31 +75,25 @@ class WriteCall(ReadCall):
 
         Bytes are the JSON itself.
         """
-        key, route, space = self.idempotency_key, self._route(), self.space
-        print_of = idempotency.fingerprint(self._target(), getattr(self.request, "_body", b""))
-
-        def once(tx: Tx) -> tuple[Answer, bool]:
-            if key is not None:
-                before = idempotency.find(tx, space, route=route, key=key, print_of=print_of)
-                if before is not None:
-                    return before, True
-            result = work(tx)
-            replayed = bool(tx.notes.get(IDEMPOTENT))
-            answer = Answer(204 if result is None else (200 if replayed else status), _body(result))
-            if key is not None:
-                idempotency.keep(
-                    tx,
-                    space,
-                    route=route,
-                    key=key,
-                    print_of=print_of,
-                    answer=answer,
-                    at=clock.now(),
-                )
-            return answer, replayed
-
-        answer, replayed = self.db.write_now(once)
+        answer, replayed = self.db.write_now(lambda tx: self.once(tx, work, status=status))
         return json_response(answer.body, answer.status, replayed=replayed)
+
+    def once(
+        self, tx: Tx, work: Callable[[Tx], BaseModel | bytes | None], *, status: int
+    ) -> tuple[Answer, bool]:
+        """Do it, unless its key has an answer; return that, and whether nothing new was done."""
+        key, route, space = self.idempotency_key, self._route(), self.space
+        if key is None:
+            return _answer(tx, work, status)
+        print_of = idempotency.fingerprint(self._target(), getattr(self.request, "_body", b""))
+        before = idempotency.find(tx, space, route=route, key=key, print_of=print_of)
+        if before is not None:
+            return before, True
+        answer, replayed = _answer(tx, work, status)
+        idempotency.keep(
+            tx, space, route=route, key=key, print_of=print_of, answer=answer, at=clock.now()
+        )
+        return answer, replayed
 
     def _route(self) -> str:
         template = getattr(self.request.scope.get("route"), "path", self.request.url.path)
@@ -112,6 +106,14 @@ class WriteCall(ReadCall):
 def json_response(body: bytes, status: int, *, replayed: bool = False) -> Response:
     headers = {"Idempotent-Replayed": "true"} if replayed else None
     return Response(body, status, headers, media_type="application/json" if body else None)
+
+
+def _answer(
+    tx: Tx, work: Callable[[Tx], BaseModel | bytes | None], status: int
+) -> tuple[Answer, bool]:
+    result = work(tx)
+    replayed = bool(tx.notes.get(IDEMPOTENT))
+    return Answer(204 if result is None else (200 if replayed else status), _body(result)), replayed
 
 
 def _body(result: BaseModel | bytes | None) -> bytes:
@@ -179,6 +181,16 @@ def call_of(tx: Tx, request: Request) -> ReadCall:
         raise InvalidApiKey()
     caller = recognize(tx, token, request.app.state.pepper)
     return ReadCall(request, caller, _checked(request, caller, set(Scope)))
+
+
+def writer_of(tx: Tx, request: Request) -> WriteCall:
+    """Return a call that changes something, recognized in its own transaction.
+
+    Errors: those of `call_of`; ScopeMissing; IdempotencyKeyInvalid.
+    """
+    call = call_of(tx, request)
+    require_scope(call.caller, {Scope.FULL})
+    return WriteCall(request, call.caller, call.now, idempotency_key(request))
 
 
 def idempotency_key(request: Request) -> str | None:

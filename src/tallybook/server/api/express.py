@@ -1,6 +1,6 @@
 """The short way of what is asked very often: past the router, to handlers that read themselves."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tallybook.server.kernel.errors import Refusal
@@ -86,11 +87,12 @@ class Application(FastAPI):
     """
 
     express: Mapping[tuple[str, str], Handler] = MappingProxyType({})
+    express_routes: Sequence[RawRoute] = ()  # those whose paths have parameters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handle = None
         if scope["type"] == "http":
-            handle = self.express.get((scope["method"], scope["path"]))
+            handle = self.express.get((scope["method"], scope["path"])) or self._matched(scope)
         if handle is None:
             await super().__call__(scope, receive, send)
             return
@@ -113,6 +115,16 @@ class Application(FastAPI):
             await send({"type": "http.response.body", "body": answer.body})
         else:
             await answer(scope, receive, with_headers(send, request_id))
+
+    def _matched(self, scope: Scope) -> Handler | None:
+        """Return the handler of the raw route whose path this is, which finds its parameters."""
+        for route in self.express_routes:
+            match, child_scope = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(child_scope)
+                handle: Handler = route.endpoint.handle  # type: ignore[attr-defined]
+                return handle
+        return None
 
     async def _answer(self, handle: Handler, request: Request) -> Response | Json:
         try:

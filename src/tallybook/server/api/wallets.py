@@ -1,9 +1,11 @@
 """Wallets over HTTP."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
 from tallybook.server.billing import credit
@@ -11,7 +13,8 @@ from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.kernel.errors import FieldError, InvalidInput
 from tallybook.server.kernel.ids import SpaceId
-from tallybook.server.storage import Tx
+from tallybook.server.storage import Database, Tx
+from tallybook.server.storage.idempotency import Answer
 from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets import views
 from tallybook.server.wallets.errors import (
@@ -24,14 +27,16 @@ from tallybook.wire import wallets as wire
 from tallybook.wire.base import Currency, ExternalId, Page, Ref
 from tallybook.wire.limits import PAGE_SIZE_MAX
 
-from .bodies import StrictRoute
-from .calls import IDEMPOTENT, Read, ReadCall, Write, WriteCall
+from .bodies import NO_BODY, StrictRoute, parse_body, read_body, read_model
+from .calls import IDEMPOTENT, Read, ReadCall, Write, WriteCall, writer_of
 from .errors import IdempotencyKeyMissing
+from .express import Json, RawRoute, handled_by
 from .pages import ListParameters, Paging, page_request, to_page
 from .paths import PathCustomer
 from .problems import responses
 
 router = APIRouter(tags=["wallets"], route_class=StrictRoute)
+raw_router = APIRouter(tags=["wallets"], route_class=RawRoute)
 SORTS = ("created_at", "name")
 STATEMENT_SIZE = 50
 
@@ -273,42 +278,60 @@ def grant_credit(wallet_id: str, body: wire.CreditGrant, write: Write) -> Respon
     )
 
 
-@router.post(
+async def _deduct(request: Request) -> Json:
+    """Deduct in one transaction that knows its caller, too: deductions come often."""
+    content = await read_body(request)
+    body = read_model(parse_body(request, content), wire.Deduction) if content else NO_BODY
+    wallet_id: str = request.path_params["wallet_id"]
+
+    def once(tx: Tx) -> tuple[Answer, bool]:
+        tx.keeps_memory = True  # nobody remembers wallets, grants, payments or books
+        write = writer_of(tx, request)
+        if isinstance(body, RequestValidationError):
+            raise body
+        key, given = write.require_key(), body
+
+        def deducted(tx: Tx) -> Done:
+            return wallets.deduct(
+                tx,
+                write.space,
+                wallet_id,
+                amount=given.amount,
+                description=given.description,
+                metadata=given.metadata,
+                key=key,
+                at=write.now,
+            )
+
+        return write.once(tx, lambda tx: _done(tx, write, deducted), status=201)
+
+    db: Database = request.app.state.db
+    answer, replayed = await asyncio.shield(asyncio.wrap_future(db.write(once)))
+    return Json(answer.body, answer.status, replayed)
+
+
+@raw_router.post(
     "/wallets/{wallet_id}/deductions",
     response_model=wire.WalletTransactionResult,
     status_code=201,
     responses=responses(IdempotencyKeyMissing, WalletNotFound, InsufficientWalletBalance),
     operation_id="wallets.deduct",
 )
-def deduct(wallet_id: str, body: wire.Deduction, write: Write) -> Response:
+@handled_by(_deduct)
+def deduct(wallet_id: str, body: wire.Deduction, write: Write) -> None:
     """Take credits; 402 where they are not there, unless the wallet may be negative."""
-    key = write.require_key()
-
-    def work(tx: Tx) -> Done:
-        tx.keeps_memory = True  # nobody remembers wallets, grants, payments or books
-        return wallets.deduct(
-            tx,
-            write.space,
-            wallet_id,
-            amount=body.amount,
-            description=body.description,
-            metadata=body.metadata,
-            key=key,
-            at=write.now,
-        )
-
-    return _operate(write, work)
 
 
 def _operate(write: WriteCall, operation: Callable[[Tx], Done]) -> Response:
-    def work(tx: Tx) -> bytes:
-        done = operation(tx)
-        if done.replayed:
-            tx.notes[IDEMPOTENT] = True
-        credits = wallets.credits_after(tx, write.space, done, at=write.now)
-        return views.done_to_json(done, credits)
+    return write(lambda tx: _done(tx, write, operation), status=201)
 
-    return write(work, status=201)
+
+def _done(tx: Tx, write: WriteCall, operation: Callable[[Tx], Done]) -> bytes:
+    done = operation(tx)
+    if done.replayed:
+        tx.notes[IDEMPOTENT] = True
+    credits = wallets.credits_after(tx, write.space, done, at=write.now)
+    return views.done_to_json(done, credits)
 
 
 def _shown(tx: Tx, call: ReadCall, wallet: Wallet) -> wire.Wallet:
