@@ -1,5 +1,6 @@
 """What makes deductions quick, and must not make them wrong."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from tallybook.server.ledger.errors import KeyReused
 from tallybook.server.storage import Database, Tx
 from tallybook.server.wallets import service as wallets
 from tallybook.server.wallets.store import wallets as store
+from tallybook.server.webhooks.sender import Sender
 from tests.conftest import NOW, Home
 
 from .steps import DAY, Desk
@@ -117,6 +119,7 @@ def test_deductions_leave_what_readers_remember(
 
     monkeypatch.setattr(Tx, "remember", counted)
     deduct(api, wallet, "b")
+    assert asyncio.run(Sender(db)._step())  # what was announced is published
     deduct(api, wallet, "c")
     assert loads == []
 

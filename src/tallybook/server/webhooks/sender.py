@@ -137,8 +137,12 @@ class Sender:
                 self._wake.set()
 
     async def _write(self, work: Callable[[Tx], T]) -> T:
+        def quietly(tx: Tx) -> T:
+            tx.keeps_memory = True  # nobody remembers the feed, endpoints or deliveries
+            return work(tx)
+
         # Shielded: a future that is canceled could not be set by the database's writer.
-        return await asyncio.shield(asyncio.wrap_future(self._db.write(work)))
+        return await asyncio.shield(asyncio.wrap_future(self._db.write(quietly)))
 
     async def _read(self, work: Callable[[Tx], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(None, self._db.read, work)
