@@ -52,11 +52,12 @@ def fetch(
         value, last_id = request.after
         beyond = column > value if request.order == "asc" else column < value
         tie = key > last_id if request.order == "asc" else key < last_id
-        wanted = wanted.where(or_(beyond, and_(column == value, tie)))
+        wanted = wanted.where(tie if column is key else or_(beyond, and_(column == value, tie)))
+    order = (key,) if column is key else (column, key)
     if request.order == "asc":
-        wanted = wanted.order_by(column.asc(), key.asc())
+        wanted = wanted.order_by(*(one.asc() for one in order))
     else:
-        wanted = wanted.order_by(column.desc(), key.desc())
+        wanted = wanted.order_by(*(one.desc() for one in order))
     if request.page is not None:
         wanted = wanted.offset((request.page - 1) * request.limit)
     rows = tx.execute(wanted.limit(request.limit + 1)).mappings().all()

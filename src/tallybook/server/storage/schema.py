@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, inspect, text
 
+from . import statistics
 from .database import Database
 from .errors import SchemaOutOfDate
 from .tx import Tx
@@ -45,6 +46,7 @@ def migrate(db: Database) -> None:
         made = config()
         made.attributes["connection"] = connection
         command.upgrade(made, "head")
+        statistics.estimate(connection)
 
     db.write_now(lambda tx: upgrade(tx.connection))
 

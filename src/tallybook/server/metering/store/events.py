@@ -206,7 +206,7 @@ def list_events(
     tx: Tx, space: SpaceId, page: PageRequest, *, status: EventStatus | None = None
 ) -> Rows:
     """The space's events by receipt."""
-    query = select(events).where(events.c.space_id == space)
+    query = select(events).where(events.c.space_id == space, events.c.position > 0)
     if status is not None:
         query = query.where(events.c.status == status.value)
     position = events.c.position
@@ -233,7 +233,8 @@ def scan_subscribed(tx: Tx, space: SpaceId) -> Iterator[Event]:
     """Return every event that a subscription counts, in the order they came."""
     t = events.c
     counted = (t.status == EventStatus.ACCEPTED.value, t.subscription.is_not(None))
-    return _scan(tx, select(events).where(t.space_id == space, *counted), t.position)
+    mine = (t.space_id == space, t.position > 0)  # a bound, for SQLite to go by position
+    return _scan(tx, select(events).where(*mine, *counted), t.position)
 
 
 def _scan(tx: Tx, query: Select[Any], *order: Column[Any]) -> Iterator[Event]:
