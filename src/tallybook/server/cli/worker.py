@@ -2,7 +2,7 @@
 
 import os
 import signal
-import threading
+import time
 from types import FrameType
 from typing import Final
 
@@ -22,18 +22,18 @@ def worker(
     log_to_stderr()
     with installation.held_lock(settings), installation.opened(settings) as db:
         installation.make_ready(db)
-        told = threading.Event()
+        told: list[int] = []  # not an Event: its lock may be held by the wait that is interrupted
         at_work = worker_of(settings, db)
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            if told.is_set():
+            if told:
                 os._exit(128 + number)
-            told.set()
+            told.append(number)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         at_work.start()
         output.show({"pid": os.getpid()}, ["Tallybook's worker is at work"], as_json=as_json)
-        while not told.wait(_POLL_S):
-            pass
+        while not told:
+            time.sleep(_POLL_S)
         at_work.stop(STOP_S_MAX)
