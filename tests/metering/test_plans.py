@@ -13,7 +13,6 @@ from tallybook.server.kernel.periods import Span
 from tallybook.server.metering.models import EventStatus, Row
 from tallybook.server.metering.service import events
 from tallybook.server.storage import Tx, open_database, schema
-from tallybook.server.storage.columns import metadata
 from tallybook.server.storage.pages import PageRequest
 from tests.conftest import make_schema, open_project
 
@@ -81,35 +80,4 @@ def test_no_question_looks_through_all_events(asked: str, make: Any, tmp_path: P
     db.close()
     assert plans, "nothing was asked"
     wrong = {sql[:200]: plan for sql, plan in plans.items() if _THROUGH_ALL.search(plan)}
-    assert not wrong
-
-
-def by_id(table: str, ids: str) -> str:
-    return f"SELECT * FROM {table} WHERE space_id = 1 AND id IN ({ids})"
-
-
-@pytest.mark.parametrize("make", [make_schema, schema.migrate])
-def test_rows_known_by_id_are_found_by_it(make: Any, tmp_path: Path) -> None:
-    db = open_database(f"sqlite:///{tmp_path}/plans.db")
-    make(db)
-    tables = [
-        table.name
-        for table in metadata.sorted_tables
-        if {"id", "space_id"} <= {column.name for column in table.columns}
-    ]
-    assert len(tables) > 20
-
-    def look(tx: Tx) -> dict[str, str]:
-        asked = {
-            by_id(table, ids)
-            for table in tables
-            for ids in ("'a', 'b', 'c'", "SELECT value FROM json_each('[]')")
-        }
-        return {
-            sql: str(tx.driver.execute(f"EXPLAIN QUERY PLAN {sql}").fetchone()[3]) for sql in asked
-        }
-
-    plans = db.read(look)
-    db.close()
-    wrong = {sql: plan for sql, plan in plans.items() if "id=?" not in plan.replace("space_id", "")}
     assert not wrong

@@ -15,7 +15,6 @@ from tallybook.server.customers import service as customers
 from tallybook.server.customers.errors import CustomerNotFound
 from tallybook.server.customers.models import Customer
 from tallybook.server.identity.models import Scope
-from tallybook.server.ingest.errors import MalformedJson
 from tallybook.server.ingest.models import Incoming, Named
 from tallybook.server.kernel import clock
 from tallybook.server.kernel.clock import to_micros
@@ -24,7 +23,7 @@ from tallybook.server.storage import Database, Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import access as wire
 
-from .bodies import StrictRoute, parse_json, read_body, read_model
+from .bodies import StrictRoute, parse_json, read_body, read_model, require_json
 from .calls import (
     Anyone,
     Read,
@@ -50,8 +49,7 @@ async def _check(request: Request) -> Response | Json:
     """Answer a check by one read: on the embedded database here, for it is done at once."""
     bearer(request)
     content = await read_body(request)
-    if "json" not in request.headers.get("content-type", "json"):
-        raise MalformedJson(reason="the Content-Type must be application/json")
+    require_json(request)
     read = _body_of if len(content) <= _REMEMBERED_BYTES else _read
     body = read(content)
     if isinstance(body, RequestValidationError):

@@ -102,11 +102,16 @@ def read_model(document: Any, model: type[M]) -> M | RequestValidationError:
         )
 
 
+def require_json(request: Request) -> None:
+    """Errors: MalformedJson (the Content-Type says that it is something else)."""
+    if "json" not in request.headers.get("content-type", "json"):
+        raise MalformedJson(reason="the Content-Type must be application/json")
+
+
 def parse_body(request: Request, body: bytes) -> Any:
     """Return the JSON of a request's body. Errors: MalformedJson."""
     document = parse_json(body)
-    if "json" not in request.headers.get("content-type", "json"):
-        raise MalformedJson(reason="the Content-Type must be application/json")
+    require_json(request)
     return document
 
 

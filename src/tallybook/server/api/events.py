@@ -13,7 +13,6 @@ from tallybook.server.ingest import views
 from tallybook.server.ingest.errors import (
     BackfillNeedsFullKey,
     LimitReached,
-    MalformedJson,
     NoMeter,
     TimestampOutOfRange,
     ValueMissing,
@@ -28,7 +27,7 @@ from tallybook.server.storage import Tx
 from tallybook.server.subscriptions.errors import SubscriptionNotFound
 from tallybook.wire import events as wire
 
-from .bodies import parse_json, read_body
+from .bodies import parse_json, read_body, require_json
 from .calls import bearer, check_caller, idempotency_key, named_project, recognize
 from .express import Json, RawRoute, handled_by
 from .problems import responses
@@ -68,8 +67,7 @@ async def submit(
 
 async def _read(request: Request) -> bytes:
     body = await read_body(request)
-    if "json" not in request.headers.get("content-type", "json"):
-        raise MalformedJson(reason="the Content-Type must be application/json")
+    require_json(request)
     return body
 
 

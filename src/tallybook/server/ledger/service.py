@@ -31,13 +31,12 @@ def post(
     for other postings). A replay is marked `replayed`: whoever keeps balances beside the ledger
     looks for the key first.
     """
-    lines, fingerprint = _checked(postings, key=key, kind=kind)
     transaction = Transaction(new_id("ltx"), key, kind, reference, at, ())
-    new = store.NewTransaction(space, transaction, fingerprint, lines)
+    new = _checked(space, transaction, postings)
     if not store.claim_key(tx, new):
         found = store.find_transaction(tx, space, key)
         assert found is not None
-        if found[1] != fingerprint:
+        if found[1] != new.fingerprint:
             raise KeyReused(idempotency_key=key)
         return replace(found[0], replayed=True)
     return replace(transaction, entries=tuple(store.move_balances(tx, space, [new])))
@@ -60,22 +59,24 @@ def post_new(
     if not tx.gathers:
         post(tx, space, key=key, postings=postings, at=at, kind=kind, reference=reference)
         return
-    lines, fingerprint = _checked(postings, key=key, kind=kind)
     transaction = Transaction(new_id("ltx"), key, kind, reference, at, ())
-    new = store.NewTransaction(space, transaction, fingerprint, lines)
+    new = _checked(space, transaction, postings)
     tx.do_together(store.add_all, new, tables=store.POSTED)
 
 
-def _checked(postings: Sequence[Posting], *, key: str, kind: str) -> tuple[list[Posting], bytes]:
-    """Return what is posted, an account a line, and the fingerprint of it."""
+def _checked(
+    space: SpaceId, transaction: Transaction, postings: Sequence[Posting]
+) -> store.NewTransaction:
+    """Return what is posted, an account a line, with the fingerprint of it."""
     lines = merge(postings)
     if not lines:
-        raise NothingToPost(key=key)
+        raise NothingToPost(key=transaction.key)
     for line in lines:
         check_amount(line.amount_micros)
     check_balanced(lines)
     named = [(line.account.name, line.amount_micros) for line in lines]
-    return lines, print_of({"kind": kind, "lines": named})
+    fingerprint = print_of({"kind": transaction.kind, "lines": named})
+    return store.NewTransaction(space, transaction, fingerprint, lines)
 
 
 def find(tx: Tx, space: SpaceId, key: str) -> Transaction | None:

@@ -30,7 +30,6 @@ from tallybook.wire.limits import (
 
 ACTION_TYPES: Final = frozenset({"task", "workflow", "outcome"})
 _SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
-_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
 _ONE: Final = (Decimal(1), "1")
 
 
@@ -181,18 +180,11 @@ def _check_name(value: Any, field: str) -> None:
 def _quantity(value: Any) -> tuple[Decimal, str]:
     """Return a quantity, and its digits as `plain` writes them."""
     if value.__class__ is str:
-        return _read_quantity(value)
-    if value.__class__ is int and value == 1:
-        return _ONE
-    return _any_quantity(value)
+        return _known_quantity(value)
+    return _ONE if value.__class__ is int and value == 1 else _read_quantity(value)
 
 
-@lru_cache(maxsize=8192)
-def _read_quantity(text: str) -> tuple[Decimal, str]:
-    return _any_quantity(Decimal(text) if _PLAIN_NUMBER.fullmatch(text) else text)
-
-
-def _any_quantity(value: Any) -> tuple[Decimal, str]:
+def _read_quantity(value: Any) -> tuple[Decimal, str]:
     try:
         quantity = to_decimal(value)
     except ValueError as error:
@@ -201,6 +193,9 @@ def _any_quantity(value: Any) -> tuple[Decimal, str]:
         raise _Wrong("quantity", "must not be negative", "invalid_quantity")
     quantity = quantity or ZERO  # not the negative one
     return quantity, plain(quantity)
+
+
+_known_quantity: Final = lru_cache(maxsize=8192)(_read_quantity)  # of a text: the same few again
 
 
 def _time(value: Any) -> int | None:
